@@ -1,0 +1,86 @@
+import type { SzmqError } from '../shared/errors.ts'
+
+/**
+ * The whole interface between szmq and a TLS library: TLS as bytes in, bytes out. An engine lives for one TLS incarnation (one
+ * epoch of a session) and has one listener. It owns no ZeroMQ and no socket.
+ *
+ * Every engine passes the same contract suite (`test/contract/tls-engine.contract.ts`).
+ */
+export interface TlsEngine {
+  readonly name: 'openssl' | 'gnutls' | 'cleartext'
+
+  /** Begins the handshake; a client emits its ClientHello. Called once, before anything else. */
+  start(): void
+
+  /**
+   * Ciphertext from the peer, sliced in any way: partial records, many records, one byte at a time. May keep a reference to
+   * `ciphertext` until it is consumed: the caller does not write to it again.
+   */
+  receive(ciphertext: Uint8Array): void
+
+  /**
+   * Plaintext for the peer; what is sent in one turn of the event loop leaves together. Allowed once `secure` was emitted and
+   * before {@link close}. May keep a reference to `plaintext` until the turn ends.
+   *
+   * @returns false when the engine holds more than its high-water mark: hold back until `drain`.
+   */
+  send(plaintext: Uint8Array): boolean
+
+  /** Sends close_notify behind everything sent so far. Idempotent. */
+  close(): void
+
+  /** Frees everything at once and says nothing any more: no event comes after it. Idempotent, allowed at any time. */
+  destroy(): void
+}
+
+/** What an engine reports. An openssl engine does so in later turns of the event loop, a GnuTLS engine within the call. */
+export type TlsEvent =
+  /** Bytes for the peer. The bytes belong to the listener. */
+  | { readonly kind: 'ciphertext'; readonly bytes: Uint8Array }
+  /** A handshake message was seen on its way, by its RFC 8446 name. Encrypted ones are only seen by engines that can tell. */
+  | { readonly kind: 'handshake.message'; readonly direction: 'sent' | 'received'; readonly message: string }
+  /** The handshake is complete on this side and the peer's certificate was verified. Emitted at most once. */
+  | { readonly kind: 'secure'; readonly facts: TlsFacts }
+  /** Bytes from the peer, in order, any slicing. The bytes belong to the listener. */
+  | { readonly kind: 'plaintext'; readonly bytes: Uint8Array }
+  /** {@link TlsEngine.send} may go on. */
+  | { readonly kind: 'drain' }
+  /** The peer's close_notify: nothing comes after it. */
+  | { readonly kind: 'peer.closeNotify' }
+  /** The engine is dead: exactly one such event, and none after it. Ciphertext with the alert for the peer came before it. */
+  | { readonly kind: 'failed'; readonly error: SzmqError }
+
+export type TlsListener = (event: TlsEvent) => void
+
+/** Makes one engine for one epoch. Credentials and expectations are already inside: build a factory once, use it often. */
+export type TlsEngineFactory = (listener: TlsListener) => TlsEngine
+
+/** What was negotiated, in the words of the library that negotiated it. Plain data, no secrets. */
+export interface TlsFacts {
+  readonly engine: TlsEngine['name']
+  /** `TLSv1.3` */
+  readonly version: string
+  /** `TLS_AES_256_GCM_SHA384` */
+  readonly cipherSuite: string
+  /** Key exchange group: `X25519`, `prime256v1`, `X25519MLKEM768` …; `unknown` where the library does not tell. */
+  readonly group: string
+  readonly alpn: string | undefined
+  readonly isResumed: boolean
+  readonly peer: PeerIdentity
+}
+
+/** Who the peer proved to be. */
+export interface PeerIdentity {
+  /** How it was verified; `none` only with the clear-text test engine. */
+  readonly verifiedBy: 'x509' | 'none'
+  /** Common name of the certificate's subject, for display only: identity is checked by subject alternative names. */
+  readonly subject: string
+  /** Subject alternative names as OpenSSL prints them: `DNS:node-a`, `IP Address:127.0.0.1`, `URI:spiffe://…`. */
+  readonly names: readonly string[]
+  readonly issuer: string
+  /** SHA-256 of the certificate, upper-case hexadecimal with colons. */
+  readonly fingerprint256: string
+  /** ISO 8601. */
+  readonly validFrom: string
+  readonly validTo: string
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  resolve: { alias: { szmq: new URL('./src/index.ts', import.meta.url).pathname } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A process for each file: worker threads and ZeroMQ's shared context then end with it. tsx lets worker threads load TypeScript.
+    pool: 'forks',
+    execArgv: ['--import', 'tsx'],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+  },
+})
