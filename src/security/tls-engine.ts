@@ -47,6 +47,11 @@ export type TlsEvent =
   | { readonly kind: 'drain' }
   /** The peer's close_notify: nothing comes after it. */
   | { readonly kind: 'peer.closeNotify' }
+  /**
+   * Our close_notify was handed out as ciphertext: the engine may be destroyed now without cutting it off. Follows {@link TlsEngine.close}
+   * once; a session waits for it, but no longer than `flushTimeoutMs`.
+   */
+  | { readonly kind: 'closeNotify.sent' }
   /** The engine is dead: exactly one such event, and none after it. Ciphertext with the alert for the peer came before it. */
   | { readonly kind: 'failed'; readonly error: SzmqError }
 
