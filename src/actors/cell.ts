@@ -1,0 +1,358 @@
+import type { Instant } from '../shared/clock.ts'
+import { messageOf, SzmqError } from '../shared/errors.ts'
+import type { Answerer } from './answerer.ts'
+import type { ActorContext } from './context.ts'
+import type { DeadLetterReason } from './dead-letters.ts'
+import type { AnyDefinition } from './define-actor.ts'
+import { Mailbox } from './mailbox.ts'
+import { FIRST_SELECTOR, parsePayload, type MessageType } from './protocol.ts'
+import type { ActorAddress, ActorRef } from './ref.ts'
+import { Signal } from './signal.ts'
+import { RestartIntensity } from './supervision.ts'
+
+/** What a cell asks of the thread it lives on. */
+export interface CellHost {
+  now(): Instant
+  /** The cell has messages to handle. */
+  schedule(cell: Cell): void
+  /** The cell will not handle messages until it schedules itself again. */
+  suspend(cell: Cell): void
+  refTo(cell: Cell): ActorRef
+  onHandled(): void
+  onDeadLetter(reason: DeadLetterReason, message: string, to: string): void
+  onFailure(failure: ActorFailure): void
+  onStopped(cell: Cell): void
+}
+
+/** A handler that threw, and what was done about it. */
+export interface ActorFailure {
+  readonly path: string
+  readonly message: string
+  readonly error: unknown
+  readonly decision: 'restart' | 'resume' | 'stop'
+}
+
+/**
+ * - `starting`: its module is being imported; messages wait.
+ * - `active`: handles messages.
+ * - `busy`: an async handler has not settled; messages wait.
+ * - `stopped`: for ever.
+ */
+type Phase = 'starting' | 'active' | 'busy' | 'stopped'
+
+/** An actor at run time: its mailbox, its state, and what happens when it fails. Handles one message at a time. */
+export class Cell {
+  readonly address: ActorAddress
+  readonly #host: CellHost
+  readonly #mailbox = new Mailbox()
+  readonly #intensity = new RestartIntensity()
+  #phase: Phase = 'starting'
+  #definition: AnyDefinition | undefined
+  #state: unknown
+  #context: CellContext
+  #isStopRequested = false
+  #readyWaiters: (() => void)[] = []
+
+  constructor(address: ActorAddress, host: CellHost) {
+    this.address = address
+    this.#host = host
+    this.#context = new CellContext(this, host)
+  }
+
+  get path(): string {
+    return this.address.path
+  }
+
+  get definition(): AnyDefinition | undefined {
+    return this.#definition
+  }
+
+  get waiting(): number {
+    return this.#mailbox.size
+  }
+
+  get isStopped(): boolean {
+    return this.#phase === 'stopped'
+  }
+
+  /** Its code is here: makes the state and begins with what waits already. */
+  start(definition: AnyDefinition): void {
+    this.#definition = definition
+    if (!this.#makeState(definition, 'start')) return
+    this.#phase = 'active'
+    if (this.#mailbox.size > 0) this.#host.schedule(this)
+  }
+
+  /** Its code could not be had. */
+  failToStart(error: SzmqError): void {
+    this.#end('spawn-failed', error)
+  }
+
+  /**
+   * Puts a message or signal into the mailbox. Signals are never refused.
+   * @returns false when the mailbox is full and its policy is to fail.
+   */
+  deliver(selector: number, payload: unknown, answerer: Answerer | undefined): boolean {
+    if (this.#phase === 'stopped') {
+      this.#refuse(selector, answerer, 'actor-stopped', this.#stoppedError())
+      return true
+    }
+    const capacity = this.#definition?.mailbox.capacity ?? STARTING_CAPACITY
+    if (this.#mailbox.size >= capacity && selector >= FIRST_SELECTOR && !this.#makeRoom()) {
+      this.#refuse(selector, answerer, 'mailbox-full', this.#fullError(capacity))
+      return this.#definition?.mailbox.policy === 'drop-new'
+    }
+    this.#mailbox.put(selector, payload, answerer)
+    if (this.#phase === 'active') this.#host.schedule(this)
+    return true
+  }
+
+  /** Like {@link deliver}, for what another process sent: checked against the schema first. */
+  deliverForeign(selector: number, payload: unknown, answerer: Answerer | undefined): void {
+    const type = this.#messageType(selector)
+    if (type === undefined || this.#phase === 'stopped') {
+      this.deliver(selector, payload, answerer)
+      return
+    }
+    let parsed: unknown
+    try {
+      parsed = parsePayload(type.spec.message, payload, `message '${type.name}' to ${this.path}`)
+    } catch (error) {
+      this.#refuse(selector, answerer, 'bad-message', error as SzmqError)
+      return
+    }
+    this.deliver(selector, parsed, answerer)
+  }
+
+  /** Handles up to `budget` messages. @returns how many. */
+  run(budget: number): number {
+    let done = 0
+    while (done < budget && this.#phase === 'active' && this.#mailbox.size > 0) {
+      this.#mailbox.take(this.#handle)
+      done += 1
+    }
+    if (this.#mailbox.size === 0) this.#wakeReadyWaiters()
+    return done
+  }
+
+  /** Is there something that {@link run} would handle now? */
+  get isRunnable(): boolean {
+    return this.#phase === 'active' && this.#mailbox.size > 0
+  }
+
+  /** Resolves at once while less than half of the mailbox is taken, otherwise when it is empty again. */
+  ready(): Promise<void> {
+    const capacity = this.#definition?.mailbox.capacity ?? STARTING_CAPACITY
+    if (this.#phase === 'stopped') return Promise.reject(this.#stoppedError())
+    if (this.#mailbox.size * 2 < capacity) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#readyWaiters.push(resolve)
+    })
+  }
+
+  /** Stops at once; what waits becomes dead letters. */
+  stop(reason: DeadLetterReason = 'actor-stopped', error: SzmqError = this.#stoppedError()): void {
+    this.#end(reason, error)
+  }
+
+  requestStop(): void {
+    this.#isStopRequested = true
+  }
+
+  readonly #handle = (selector: number, payload: unknown, answerer: Answerer | undefined): void => {
+    if (selector < FIRST_SELECTOR) {
+      this.#handleSignal(selector, answerer)
+      return
+    }
+    const type = this.#messageType(selector)
+    if (type === undefined) {
+      this.#refuse(selector, answerer, 'unknown-message', this.#unknownError(selector))
+      return
+    }
+    this.#host.onHandled()
+    const handler = this.#definition?.on[type.name] as (state: unknown, payload: unknown, context: ActorContext) => unknown
+    try {
+      const result = handler(this.#state, payload, this.#context)
+      if (isPromiseLike(result)) this.#await(result, type, answerer)
+      else this.#settle(result, answerer)
+    } catch (error) {
+      this.#fail(error, type, answerer)
+    }
+  }
+
+  #handleSignal(selector: number, answerer: Answerer | undefined): void {
+    if (selector === Signal.stop) {
+      this.#end('actor-stopped', this.#stoppedError())
+      answerer?.answer(undefined)
+    } else {
+      answerer?.fail(this.#unknownError(selector))
+    }
+  }
+
+  #await(result: PromiseLike<unknown>, type: MessageType, answerer: Answerer | undefined): void {
+    this.#phase = 'busy'
+    this.#host.suspend(this)
+    result.then(
+      (value) => {
+        this.#goOn(() => {
+          this.#settle(value, answerer)
+        })
+      },
+      (error: unknown) => {
+        this.#goOn(() => {
+          this.#fail(error, type, answerer)
+        })
+      },
+    )
+  }
+
+  #goOn(settle: () => void): void {
+    if (this.#phase === 'busy') this.#phase = 'active'
+    settle()
+    if (this.isRunnable) this.#host.schedule(this)
+    else if (this.#mailbox.size === 0) this.#wakeReadyWaiters()
+  }
+
+  #settle(value: unknown, answerer: Answerer | undefined): void {
+    answerer?.answer(value)
+    if (this.#isStopRequested) this.#end('actor-stopped', this.#stoppedError())
+  }
+
+  #fail(error: unknown, type: MessageType, answerer: Answerer | undefined): void {
+    answerer?.fail(
+      new SzmqError('ERR_SZMQ_HANDLER_FAILED', `${this.path} failed on '${type.name}': ${messageOf(error)}`, { cause: error }),
+    )
+    // It ended while its async handler ran.
+    if (this.#phase === 'stopped' || this.#definition === undefined) return
+    const decision = this.#intensity.decide(this.#definition.supervision, this.#host.now())
+    this.#host.onFailure({ path: this.path, message: type.name, error, decision })
+    if (decision === 'stop' || this.#isStopRequested) {
+      this.#end('actor-stopped', this.#stoppedError())
+    } else if (decision === 'restart') {
+      this.#context.abort()
+      this.#context = new CellContext(this, this.#host)
+      this.#makeState(this.#definition, 'restart')
+    }
+  }
+
+  #makeState(definition: AnyDefinition, occasion: 'start' | 'restart'): boolean {
+    try {
+      this.#state = definition.state(this.#context)
+      return true
+    } catch (error) {
+      const failure = new SzmqError(
+        'ERR_SZMQ_SPAWN_FAILED',
+        `${this.path} could not ${occasion}: making its state failed: ${messageOf(error)}`,
+        { cause: error },
+      )
+      this.#host.onFailure({ path: this.path, message: occasion, error, decision: 'stop' })
+      this.#end('spawn-failed', failure)
+      return false
+    }
+  }
+
+  #end(reason: DeadLetterReason, error: SzmqError): void {
+    if (this.#phase === 'stopped') return
+    this.#phase = 'stopped'
+    this.#state = undefined
+    this.#context.abort()
+    this.#host.suspend(this)
+    while (this.#mailbox.size > 0) {
+      this.#mailbox.take((selector, _payload, answerer) => {
+        this.#refuse(selector, answerer, reason, error)
+      })
+    }
+    this.#wakeReadyWaiters()
+    this.#host.onStopped(this)
+  }
+
+  /** Drops the oldest message if the policy says so. */
+  #makeRoom(): boolean {
+    if (this.#definition?.mailbox.policy !== 'drop-old') return false
+    this.#mailbox.take((selector, _payload, answerer) => {
+      this.#refuse(selector, answerer, 'mailbox-full', this.#fullError(this.#mailbox.size + 1))
+    })
+    return true
+  }
+
+  #refuse(selector: number, answerer: Answerer | undefined, reason: DeadLetterReason, error: SzmqError): void {
+    if (selector === Signal.stop) answerer?.answer(undefined)
+    else {
+      this.#host.onDeadLetter(reason, this.#messageType(selector)?.name ?? `#${selector}`, this.path)
+      answerer?.fail(error)
+    }
+  }
+
+  #messageType(selector: number): MessageType | undefined {
+    return this.#definition?.messageTypes[selector - FIRST_SELECTOR]
+  }
+
+  #wakeReadyWaiters(): void {
+    if (this.#readyWaiters.length === 0) return
+    const waiters = this.#readyWaiters
+    this.#readyWaiters = []
+    for (const wake of waiters) wake()
+  }
+
+  #stoppedError(): SzmqError {
+    return new SzmqError('ERR_SZMQ_ACTOR_STOPPED', `${this.path} has stopped`)
+  }
+
+  #fullError(capacity: number): SzmqError {
+    return new SzmqError(
+      'ERR_SZMQ_MAILBOX_FULL',
+      `the mailbox of ${this.path} is full: ${capacity} messages wait. Await ref.ready() between batches, ask instead of tell, ` +
+        `or give the actor a larger mailbox`,
+    )
+  }
+
+  #unknownError(selector: number): SzmqError {
+    return new SzmqError('ERR_SZMQ_UNKNOWN_MESSAGE', `${this.path} has no message number ${selector}: do both sides run the same version?`)
+  }
+}
+
+/** Until the definition is here and says otherwise. */
+const STARTING_CAPACITY = 10_000
+
+class CellContext implements ActorContext {
+  readonly #cell: Cell
+  readonly #host: CellHost
+  #self: ActorRef | undefined
+  #abort: AbortController | undefined
+  #isOver = false
+
+  constructor(cell: Cell, host: CellHost) {
+    this.#cell = cell
+    this.#host = host
+  }
+
+  get self(): ActorRef {
+    this.#self ??= this.#host.refTo(this.#cell)
+    return this.#self
+  }
+
+  get path(): string {
+    return this.#cell.path
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#isOver) this.#abort.abort()
+    }
+    return this.#abort.signal
+  }
+
+  stop(): void {
+    this.#cell.requestStop()
+  }
+
+  abort(): void {
+    this.#isOver = true
+    this.#abort?.abort()
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

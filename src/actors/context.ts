@@ -1,0 +1,14 @@
+import type { Protocol } from './protocol.ts'
+import type { ActorRef } from './ref.ts'
+
+/** What an actor knows about itself and its surroundings while it runs. */
+export interface ActorContext<P extends Protocol = Protocol> {
+  /** The actor's own ref, to be handed out in messages. */
+  readonly self: ActorRef<P>
+  /** `/name` */
+  readonly path: string
+  /** Aborted when the actor stops or restarts: hand it to whatever the actor waits for. */
+  readonly signal: AbortSignal
+  /** Stops the actor behind the message that it handles now; what waits in its mailbox becomes dead letters. */
+  stop(): void
+}

@@ -1,0 +1,43 @@
+import type { Answerer } from './answerer.ts'
+
+/** One waiting message: three places of the mailbox. */
+const PLACES = 3
+
+/**
+ * An actor's waiting messages, first in, first out. Bounded by whoever puts something in: it only counts. Messages lie flat in
+ * one array, so that waiting costs no object of its own.
+ */
+export class Mailbox {
+  #places: unknown[] = []
+  #head = 0
+
+  get size(): number {
+    return (this.#places.length - this.#head) / PLACES
+  }
+
+  put(selector: number, payload: unknown, answerer: Answerer | undefined): void {
+    this.#places.push(selector, payload, answerer)
+  }
+
+  /** Hands the oldest message to `use` and forgets it. @returns was there one? */
+  take<Result>(use: (selector: number, payload: unknown, answerer: Answerer | undefined) => Result): Result | undefined {
+    if (this.#head === this.#places.length) return undefined
+    const places = this.#places
+    const at = this.#head
+    const selector = places[at] as number
+    const payload = places[at + 1]
+    const answerer = places[at + 2] as Answerer | undefined
+    // Let go of what was taken: a long queue must not keep its handled messages alive.
+    places[at + 1] = undefined
+    places[at + 2] = undefined
+    this.#head = at + PLACES
+    if (this.#head === places.length) {
+      places.length = 0
+      this.#head = 0
+    } else if (this.#head >= 3 * 1024 && this.#head * 2 >= places.length) {
+      this.#places = places.slice(this.#head)
+      this.#head = 0
+    }
+    return use(selector, payload, answerer)
+  }
+}

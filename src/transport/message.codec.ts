@@ -1,0 +1,100 @@
+import { Packr } from 'msgpackr'
+import { messageOf, SzmqError } from '../shared/errors.ts'
+
+/** A list of values ⇄ bytes. Batches of messages are lists, packed in one go. */
+export interface MessageCodec {
+  /**
+   * The bytes are fresh or in a slab that is never written to again.
+   * @throws ERR_SZMQ_NOT_SERIALIZABLE for functions, symbols and circles.
+   */
+  encode(values: readonly unknown[]): Uint8Array
+  /**
+   * Binary values alias `bytes`.
+   * @throws ERR_SZMQ_MALFORMED_MESSAGE for anything that is not an encoded list, before any of it is allocated at length.
+   */
+  decode(bytes: Uint8Array): unknown[]
+}
+
+/**
+ * MessagePack by msgpackr: objects as inline records (their keys travel once a batch), and Map, Set, Date, bigint, Error,
+ * `undefined`, typed arrays and bytes as themselves. Instances of other classes arrive as plain objects.
+ */
+export function createMessageCodec(): MessageCodec {
+  const packr = new Packr({ useRecords: true, moreTypes: true, writeFunction: refuseFunction })
+  return {
+    encode(values) {
+      try {
+        return packr.pack(values)
+      } catch (error) {
+        throw new SzmqError(
+          'ERR_SZMQ_NOT_SERIALIZABLE',
+          `cannot send this as a message: ${messageOf(error)}; send plain data, Map, Set, Date, bigint or bytes`,
+          { cause: error },
+        )
+      }
+    },
+    decode(bytes) {
+      assertPlausible(bytes)
+      let values: unknown
+      try {
+        values = packr.unpack(bytes)
+      } catch (error) {
+        throw malformed(messageOf(error), error)
+      }
+      if (!Array.isArray(values)) throw malformed(`a ${typeof values} where a list of values was expected`)
+      return values
+    },
+  }
+}
+
+function refuseFunction(): never {
+  throw new TypeError('it holds a function')
+}
+
+function malformed(detail: string, cause?: unknown): SzmqError {
+  return new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', `not a batch of messages: ${detail}`, { cause })
+}
+
+/**
+ * Every element that a length declares takes a byte of its own, so the declared counts add up to at most the bytes there are.
+ * Checked first, because a decoder allocates what a length declares: five bytes can ask for 2³² elements, and each level of
+ * nesting can ask again.
+ */
+function assertPlausible(bytes: Uint8Array): void {
+  let declared = 0
+  let at = 0
+  while (at < bytes.length) {
+    const token = bytes[at] as number
+    let elements = 0
+    let skip = 1
+    if (token < 0x80 || token >= 0xe0) skip = 1
+    else if (token < 0x90) elements = 2 * (token & 0x0f)
+    else if (token < 0xa0) elements = token & 0x0f
+    else if (token < 0xc0) skip = 1 + (token & 0x1f)
+    else {
+      const lengthBytes = LENGTH_BYTES[token - 0xc0] as number
+      const length = readLength(bytes, at + 1, lengthBytes)
+      if (token >= 0xdc) elements = token >= 0xde ? 2 * length : length
+      skip = 1 + lengthBytes + (FIXED_BYTES[token - 0xc0] as number) + (token >= 0xdc ? 0 : length)
+    }
+    declared += elements
+    if (declared > bytes.length) throw malformed(`lists of ${declared} elements declared in ${bytes.length} bytes`)
+    at += skip
+  }
+  if (at !== bytes.length) throw malformed(`it is cut ${at - bytes.length} bytes short`)
+}
+
+/** For the tokens 0xc0 … 0xdf (MessagePack specification, "Formats"): size of the length field. */
+const LENGTH_BYTES = [
+  0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4,
+] as const
+/** … and what always follows: an extension's type byte, a number's bytes. */
+const FIXED_BYTES = [
+  0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 0, 0, 0, 0, 0, 0, 0,
+] as const
+
+function readLength(bytes: Uint8Array, at: number, lengthBytes: number): number {
+  let length = 0
+  for (let offset = 0; offset < lengthBytes; offset += 1) length = length * 256 + (bytes[at + offset] ?? 0)
+  return length
+}

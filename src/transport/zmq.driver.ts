@@ -1,0 +1,202 @@
+import { context, Dealer, Pair, Router, type Socket } from 'zeromq'
+import { messageOf, SzmqError } from '../shared/errors.ts'
+
+/**
+ * The only file that touches zeromq. A thread that ends while a native operation is pending aborts the whole process, so:
+ * - sockets between threads never wait: with `sendTimeout` and `receiveTimeout` 0, zeromq.js completes within the call or
+ *   rejects with EAGAIN. (With the default -1 even a call that could complete at once is put off now and then, to let the event
+ *   loop breathe, and is pending until then.)
+ * - sockets between nodes wait for messages; they belong to the thread that started the system, and are closed when it exits.
+ */
+
+// A stuck peer must not hold the process at exit.
+context.blocky = false
+
+const NEVER_PENDING = { sendTimeout: 0, receiveTimeout: 0, linger: 0 } as const
+
+/** One end of an inproc PAIR: whole frames, in order, tried at once or not at all. */
+export interface PairSocket {
+  /** Is there a frame to take? */
+  readonly isReadable: boolean
+  /** Is the other end there, with room for a frame? */
+  readonly isWritable: boolean
+  /** Puts `frame` on the socket if it has a peer with room; `frame` is copied. At most {@link MAX_PAIR_FRAME_BYTES}. */
+  trySend(frame: Uint8Array): boolean
+  /** Takes one frame. Call only when {@link isReadable}. */
+  receive(): Promise<Uint8Array>
+  close(): void
+}
+
+/**
+ * zeromq.js sends anything longer without a copy, as a reference into the sending thread's heap. When that thread ends, the
+ * receiver reads freed memory and the process dies (`test/integration/thread-death.test.ts`). Up to this length it copies.
+ */
+export const MAX_PAIR_FRAME_BYTES = 128
+
+/** @param frames high-water mark of this end; an inproc pipe holds the sum of both ends' marks. */
+export function openPair(side: 'bind' | 'connect', address: string, frames: number): PairSocket {
+  const socket = new Pair({ ...NEVER_PENDING, sendHighWaterMark: frames, receiveHighWaterMark: frames })
+  try {
+    if (side === 'bind') socket.bindSync(address)
+    else socket.connect(address)
+  } catch (error) {
+    socket.close()
+    throw new SzmqError('ERR_SZMQ_ADDRESS_UNAVAILABLE', `cannot ${side} ${address}: ${messageOf(error)}`, { cause: error })
+  }
+  return {
+    get isReadable() {
+      return socket.readable
+    },
+    get isWritable() {
+      return socket.writable
+    },
+    trySend(frame) {
+      if (frame.length > MAX_PAIR_FRAME_BYTES) throw new RangeError(`${frame.length} bytes would be sent by reference`)
+      if (!socket.writable) return false
+      // Writable was checked and timeouts are 0: the promise is already resolved.
+      void socket.send(frame)
+      return true
+    },
+    async receive() {
+      const [frame] = await socket.receive()
+      return frame as Uint8Array
+    },
+    close: () => {
+      closeOnce(socket)
+    },
+  }
+}
+
+/** A ROUTER or DEALER between nodes. */
+export interface LinkSocket {
+  /** Where a bound socket really listens: the port that the system chose for `tcp://127.0.0.1:*`. */
+  readonly lastEndpoint: string
+  /**
+   * Queues one message of these parts, by reference: they are not written to again. A message that ZeroMQ refuses (queue full,
+   * ROUTER without that peer) is lost and counted in {@link refusedSends}; the session above sees a gap and resets.
+   */
+  send(parts: readonly Uint8Array[]): void
+  readonly refusedSends: number
+  close(): void
+}
+
+export interface LinkSocketListener {
+  /** One message, all its parts. */
+  onMessage(parts: readonly Uint8Array[]): void
+  /** ZeroMQ's view of the connection below. A hint only: it carries no promise. */
+  onConnection?(event: 'connected' | 'disconnected' | 'retrying'): void
+}
+
+/** Options shared by both kinds: bounded queues, no waiting at close, and frames no longer than a peer may send. */
+export interface LinkSocketOptions {
+  /** Messages queued per peer and direction before ZeroMQ refuses (DEALER) or reports (ROUTER). */
+  readonly highWaterMark: number
+  /** Longest part that ZeroMQ takes from the network, in bytes; it cuts the connection of whoever sends more. */
+  readonly maxPartBytes: number
+}
+
+export async function bindRouter(
+  endpoint: string,
+  options: LinkSocketOptions,
+  listener: LinkSocketListener,
+): Promise<LinkSocket> {
+  const socket = new Router({ ...socketOptions(options), mandatory: true, handover: false })
+  try {
+    await socket.bind(endpoint)
+  } catch (error) {
+    socket.close()
+    throw bindError(endpoint, error)
+  }
+  return linkSocket(socket, listener)
+}
+
+export function connectDealer(endpoint: string, options: LinkSocketOptions, listener: LinkSocketListener): LinkSocket {
+  const socket = new Dealer({ ...socketOptions(options), reconnectInterval: 50, reconnectMaxInterval: 2_000 })
+  try {
+    socket.connect(endpoint)
+  } catch (error) {
+    socket.close()
+    throw new SzmqError(
+      'ERR_SZMQ_INVALID_ENDPOINT',
+      `cannot connect to ${endpoint}: ${messageOf(error)}; expected something like tcp://host:7000`,
+      { cause: error },
+    )
+  }
+  return linkSocket(socket, listener)
+}
+
+function socketOptions({ highWaterMark, maxPartBytes }: LinkSocketOptions) {
+  return {
+    sendTimeout: 0,
+    linger: 0,
+    sendHighWaterMark: highWaterMark,
+    receiveHighWaterMark: highWaterMark,
+    maxMessageSize: maxPartBytes,
+    heartbeatInterval: 2_000,
+    heartbeatTimeout: 6_000,
+  }
+}
+
+function bindError(endpoint: string, error: unknown): SzmqError {
+  const code = (error as { code?: unknown }).code
+  if (code === 'EADDRINUSE') {
+    return new SzmqError(
+      'ERR_SZMQ_ADDRESS_IN_USE',
+      `cannot listen on ${endpoint}: another process already does; stop it, or choose another port (port * takes any free one)`,
+      { cause: error },
+    )
+  }
+  if (code === 'EINVAL' || code === 'EPROTONOSUPPORT') {
+    return new SzmqError(
+      'ERR_SZMQ_INVALID_ENDPOINT',
+      `cannot listen on ${endpoint}: not an endpoint; expected something like tcp://127.0.0.1:7000`,
+      { cause: error },
+    )
+  }
+  return new SzmqError(
+    'ERR_SZMQ_ADDRESS_UNAVAILABLE',
+    `cannot listen on ${endpoint}: ${messageOf(error)}; is it an address of this machine?`,
+    { cause: error },
+  )
+}
+
+function linkSocket(socket: Dealer | Router, listener: LinkSocketListener): LinkSocket {
+  let refusedSends = 0
+  const close = (): void => {
+    process.off('exit', close)
+    closeOnce(socket)
+  }
+  process.once('exit', close)
+  socket.events.on('connect', () => listener.onConnection?.('connected'))
+  socket.events.on('disconnect', () => listener.onConnection?.('disconnected'))
+  socket.events.on('connect:retry', () => listener.onConnection?.('retrying'))
+  void receiveUntilClosed(socket, listener)
+  return {
+    get lastEndpoint() {
+      return socket.lastEndpoint ?? ''
+    },
+    get refusedSends() {
+      return refusedSends
+    },
+    send(parts) {
+      if (socket.closed) return
+      socket.send(parts as Uint8Array[]).catch(() => {
+        refusedSends += 1
+      })
+    },
+    close,
+  }
+}
+
+async function receiveUntilClosed(socket: Dealer | Router, listener: LinkSocketListener): Promise<void> {
+  try {
+    for await (const parts of socket) listener.onMessage(parts)
+  } catch (error) {
+    // Closing the socket ends the pending receive with an error; anything else is a fault of ours and must be seen.
+    if (!socket.closed) throw error
+  }
+}
+
+function closeOnce(socket: Socket): void {
+  if (!socket.closed) socket.close()
+}
