@@ -1,0 +1,355 @@
+import { assertNever } from '../shared/assert-never.ts'
+import type { Clock, Instant } from '../shared/clock.ts'
+import { SzmqError } from '../shared/errors.ts'
+import type { Random } from '../shared/random.ts'
+import type { ErrorReference } from './error-reference.ts'
+import { encodeInnerFrame, InnerFrameDecoder, type InnerFrame } from './inner-frame.codec.ts'
+import { DEFAULT_SESSION_LIMITS, resolveLimits, type SessionLimits } from './limits.ts'
+import { createSessionActor, type SessionActor, type SessionEffects } from './session-charts.ts'
+import type { SessionEvent, SessionStatus } from './session-status.ts'
+import type { SessionMachineEvent } from './session.machine.ts'
+import type { PeerIdentity, TlsEngine, TlsEngineFactory, TlsEvent, TlsFacts } from './tls-engine.ts'
+
+export interface SessionOptions {
+  readonly role: 'client' | 'server'
+  /** Makes the engine of each epoch, for this role. */
+  readonly engine: TlsEngineFactory
+  readonly limits?: Partial<SessionLimits>
+  /** The epoch to begin with; a server that lost its state joins the client's. Default 1. */
+  readonly firstEpoch?: number
+}
+
+/**
+ * A szmq session: messages in and out over one TLS incarnation after the other, until a bye. Sans-IO: bytes and time come in, events
+ * go out. The charts alone say where it stands; this class moves bytes and runs what the charts ask for.
+ *
+ * The listener is never called in the middle of a transition or of a call into the engine, so it may call back at once.
+ */
+export class Session {
+  readonly #role: 'client' | 'server'
+  readonly #makeEngine: TlsEngineFactory
+  readonly #limits: SessionLimits
+  readonly #clock: Clock
+  readonly #listener: (event: SessionEvent) => void
+  readonly #chart: SessionActor
+
+  #engine: TlsEngine | undefined
+  #decoder: InnerFrameDecoder
+  #facts: TlsFacts | undefined
+  #provenPeer: PeerIdentity | undefined
+  #startedAt: Instant = 0
+  #bytesIn = 0
+  #bytesOut = 0
+  #isHeldBack = false
+
+  readonly #work: (() => void)[] = []
+  readonly #effects: (() => void)[] = []
+  #isWorking = false
+
+  /** @throws ERR_SZMQ_INVALID_ARGUMENT when a limit is not a positive number */
+  constructor(
+    { role, engine, limits, firstEpoch = 1 }: SessionOptions,
+    { clock, random }: { readonly clock: Clock; readonly random: Random },
+    listener: (event: SessionEvent) => void,
+  ) {
+    this.#role = role
+    this.#makeEngine = engine
+    this.#limits = resolveLimits(DEFAULT_SESSION_LIMITS, limits)
+    this.#clock = clock
+    this.#listener = listener
+    this.#decoder = new InnerFrameDecoder(this.#limits.maxMessageBytes)
+    const chartClock: Clock = {
+      now: () => clock.now(),
+      setTimeout: (callback, delayMs) => clock.setTimeout(() => this.#run(callback), delayMs),
+      clearTimeout: (handle) => {
+        clock.clearTimeout(handle)
+      },
+    }
+    this.#chart = createSessionActor(
+      { role, firstEpoch, limits: this.#limits },
+      { clock: chartClock, random },
+      this.#effectTable(),
+      (effect) => this.#effects.push(effect),
+    )
+    this.#chart.start()
+    this.#effects.length = 0
+  }
+
+  get status(): SessionStatus {
+    const { value, context } = this.#chart.getSnapshot()
+    const kind = typeof value === 'string' ? value : 'resetting'
+    const { epoch } = context
+    switch (kind) {
+      case 'idle':
+      case 'closed':
+        return { kind }
+      case 'handshaking':
+      case 'closing':
+        return { kind, epoch }
+      case 'open':
+        return { kind, epoch, facts: this.#provenFacts() }
+      case 'resetting':
+      case 'failed':
+        return { kind, epoch, error: asError(context.error) }
+      default:
+        return assertNever(kind)
+    }
+  }
+
+  /** A client begins its handshake; a server gets ready for the client's hello. */
+  open(): void {
+    this.#tell({ type: 'open' })
+  }
+
+  /** TLS bytes of the current epoch, in order, sliced in any way. The session may keep them. Ignored while no engine lives. */
+  receive(ciphertext: Uint8Array): void {
+    this.#run(() => {
+      const engine = this.#engine
+      if (engine === undefined || ciphertext.length === 0) return
+      const isFirst = this.#bytesIn === 0
+      this.#bytesIn += ciphertext.length
+      if (isFirst) this.#step({ type: 'hello.received' })
+      if (engine === this.#engine) engine.receive(ciphertext)
+    })
+  }
+
+  /** The transport lost or reordered something: what TLS has seen cannot be continued. */
+  streamBroken(detail: string): void {
+    this.#tell({ type: 'stream.broken', error: new SzmqError('ERR_SZMQ_STREAM_BROKEN', `the stream is broken: ${detail}`) })
+  }
+
+  /** Somebody on the network, perhaps the server, asks in plain text for a reset. Only a client listens, and never at once. */
+  peerReset(): void {
+    this.#tell({ type: 'peer.reset' })
+  }
+
+  /** Server: the first frame of a newer epoch came. What follows in `receive` belongs to it, if `status.epoch` says so. */
+  peerRestarted(epoch: number): void {
+    this.#tell({ type: 'peer.restarted', epoch })
+  }
+
+  /**
+   * One message for the peer. The session may keep a reference until the turn of the event loop ends.
+   *
+   * @returns false to ask the caller to hold back until `drain`; the message is on its way all the same
+   * @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` · ERR_SZMQ_LIMIT_EXCEEDED above `maxMessageBytes`
+   */
+  send(message: Uint8Array): boolean {
+    if (this.#engine === undefined || this.#chart.getSnapshot().value !== 'open') {
+      throw new SzmqError(
+        'ERR_SZMQ_INVALID_STATE',
+        `the session is ${this.status.kind}, not open; hold the message until it is`,
+      )
+    }
+    const { maxMessageBytes } = this.#limits
+    if (message.length > maxMessageBytes) {
+      throw new SzmqError(
+        'ERR_SZMQ_LIMIT_EXCEEDED',
+        `the message has ${message.length} bytes; maxMessageBytes is ${maxMessageBytes}`,
+      )
+    }
+    this.#guarded(() => this.#put({ kind: 'message', bytes: message }))
+    return !this.#isHeldBack
+  }
+
+  /**
+   * Says END and waits, bounded, for the peer's. Ends in `closed`, or in `failed` with ERR_SZMQ_TRUNCATED. Before the first
+   * handshake is complete there is nothing to lose: `closed` at once.
+   */
+  close(): void {
+    this.#tell({ type: 'close', isDrained: !this.#isHeldBack })
+  }
+
+  /** Ends at once, tells the peer nothing, and emits `failed` with `error`. Idempotent. */
+  destroy(error = new SzmqError('ERR_SZMQ_ABORTED', 'the session was destroyed by its owner')): void {
+    this.#tell({ type: 'destroy', error })
+  }
+
+  #tell(event: SessionMachineEvent): void {
+    this.#run(() => {
+      this.#step(event)
+    })
+  }
+
+  /** One transition and what it asks for. */
+  #step(event: SessionMachineEvent): void {
+    this.#chart.send(event)
+    this.#runEffects()
+  }
+
+  #runEffects(): void {
+    for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) effect()
+  }
+
+  /** Everything that comes in queues here, so that nothing ever re-enters a transition, an engine or a half-written frame. */
+  #run(task: () => void): void {
+    this.#work.push(task)
+    this.#guarded(() => {})
+  }
+
+  #guarded(body: () => void): void {
+    if (this.#isWorking) {
+      body()
+      return
+    }
+    this.#isWorking = true
+    try {
+      body()
+      for (let task = this.#work.shift(); task !== undefined; task = this.#work.shift()) {
+        task()
+        this.#runEffects()
+      }
+    } finally {
+      this.#isWorking = false
+    }
+  }
+
+  #onEngineEvent(engine: TlsEngine, event: TlsEvent): void {
+    // A destroyed epoch may still have something in the queue.
+    if (engine !== this.#engine) return
+    switch (event.kind) {
+      case 'ciphertext':
+        this.#forwardCiphertext(event.bytes)
+        return
+      case 'plaintext':
+        this.#takePlaintext(engine, event.bytes)
+        return
+      case 'secure':
+        this.#takeFacts(event.facts)
+        return
+      case 'drain':
+        this.#isHeldBack = false
+        if (this.#chart.getSnapshot().value === 'open') this.#listener({ kind: 'drain' })
+        else this.#step({ type: 'engine.drain' })
+        return
+      case 'peer.closeNotify':
+        this.#step({ type: 'peer.closeNotify' })
+        return
+      case 'closeNotify.sent':
+        this.#step({ type: 'engine.closeNotifySent' })
+        return
+      case 'failed':
+        this.#step({ type: 'engine.failed', error: event.error })
+        return
+      case 'handshake.message':
+        this.#listener(event)
+        return
+      default:
+        assertNever(event)
+    }
+  }
+
+  #forwardCiphertext(bytes: Uint8Array): void {
+    const isFirst = this.#bytesOut === 0
+    this.#bytesOut += bytes.length
+    this.#listener({ kind: 'ciphertext', epoch: this.#chart.getSnapshot().context.epoch, bytes })
+    if (isFirst) this.#step({ type: 'hello.sent' })
+  }
+
+  #takePlaintext(engine: TlsEngine, bytes: Uint8Array): void {
+    for (const frame of this.#decoder.push(bytes)) {
+      if (engine !== this.#engine) return
+      if (frame instanceof SzmqError) this.#step({ type: 'peer.violated', error: frame })
+      else this.#takeFrame(frame)
+    }
+  }
+
+  #takeFrame(frame: InnerFrame): void {
+    switch (frame.kind) {
+      case 'accept':
+        this.#step({ type: 'peer.accepted' })
+        return
+      case 'end':
+        this.#step({ type: 'peer.end', isDrained: !this.#isHeldBack })
+        return
+      case 'message': {
+        const { value } = this.#chart.getSnapshot()
+        if (value === 'open' || value === 'closing') this.#listener({ kind: 'message', bytes: frame.bytes })
+        else this.#step({ type: 'peer.violated', error: EARLY_MESSAGE })
+        return
+      }
+      default:
+        assertNever(frame)
+    }
+  }
+
+  #takeFacts(facts: TlsFacts): void {
+    this.#facts = facts
+    const before = this.#provenPeer
+    if (before === undefined || isSamePeer(before, facts.peer)) this.#step({ type: 'engine.secure' })
+    else this.#step({ type: 'peer.violated', error: changedPeer(before, facts.peer) })
+  }
+
+  #put(frame: InnerFrame): void {
+    for (const part of encodeInnerFrame(frame)) {
+      if (this.#engine?.send(part) === false) this.#isHeldBack = true
+    }
+  }
+
+  #startEngine(epoch: number): void {
+    this.#dropEngine()
+    this.#startedAt = this.#clock.now()
+    this.#listener({ kind: 'epoch.started', epoch })
+    const engine: TlsEngine = this.#makeEngine((event) => this.#run(() => this.#onEngineEvent(engine, event)))
+    this.#engine = engine
+  }
+
+  #dropEngine(): void {
+    this.#engine?.destroy()
+    this.#engine = undefined
+    this.#facts = undefined
+    this.#decoder = new InnerFrameDecoder(this.#limits.maxMessageBytes)
+    this.#bytesIn = 0
+    this.#bytesOut = 0
+    this.#isHeldBack = false
+  }
+
+  #provenFacts(): TlsFacts {
+    if (this.#facts === undefined) throw new SzmqError('ERR_SZMQ_INVALID_STATE', `this ${this.#role} session has no facts yet`)
+    return this.#facts
+  }
+
+  #effectTable(): SessionEffects {
+    return {
+      startEpoch: (epoch) => this.#startEngine(epoch),
+      beginHandshake: () => this.#engine?.start(),
+      sendAccept: () => this.#put({ kind: 'accept' }),
+      reportOpen: () => {
+        const facts = this.#provenFacts()
+        this.#provenPeer ??= facts.peer
+        const { epoch } = this.#chart.getSnapshot().context
+        this.#listener({ kind: 'open', epoch, facts, handshakeMs: this.#clock.now() - this.#startedAt })
+      },
+      reportResetting: (error) => this.#listener({ kind: 'resetting', error: asError(error) }),
+      discard: () => this.#dropEngine(),
+      requestReset: (epoch) => this.#listener({ kind: 'reset.request', epoch }),
+      sendEnd: () => {
+        this.#put({ kind: 'end' })
+        this.#engine?.close()
+      },
+      disconnect: () => this.#engine?.close(),
+      release: () => this.#dropEngine(),
+      reportClosed: () => this.#listener({ kind: 'closed' }),
+      reportFailed: (error) => this.#listener({ kind: 'failed', error: asError(error) }),
+      transition: (chart, from, to) => this.#listener({ kind: 'transition', chart, from, to }),
+    }
+  }
+}
+
+const EARLY_MESSAGE = new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'the peer sent a message before it accepted us')
+
+/** The same names, whatever the certificate: it may have been rotated. */
+function isSamePeer(a: PeerIdentity, b: PeerIdentity): boolean {
+  return a.verifiedBy === b.verifiedBy && a.subject === b.subject && [...a.names].sort().join() === [...b.names].sort().join()
+}
+
+function changedPeer(before: PeerIdentity, now: PeerIdentity): SzmqError {
+  return new SzmqError(
+    'ERR_SZMQ_WRONG_NAME',
+    `the peer of this session was ${before.subject} [${before.names.join()}] and now proves to be ${now.subject} [${now.names.join()}]`,
+  )
+}
+
+function asError(reference: ErrorReference): SzmqError {
+  return reference instanceof SzmqError ? reference : new SzmqError(reference.code, reference.message)
+}

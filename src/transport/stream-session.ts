@@ -1,0 +1,199 @@
+import { Session, type SessionOptions } from '../security/session.ts'
+import type { SessionEvent, SessionStatus } from '../security/session-status.ts'
+import { assertNever } from '../shared/assert-never.ts'
+import { equalBytes } from '../shared/bytes.ts'
+import type { Clock } from '../shared/clock.ts'
+import type { SzmqError } from '../shared/errors.ts'
+import type { Random } from '../shared/random.ts'
+import { encodeFrame, type Frame, type SessionId } from './frame.codec.ts'
+import type { ChannelEvent, ChannelObservation, SecureChannel } from './secure-channel.ts'
+import type { StreamCounters } from './stream-counters.ts'
+
+/** The parts in front of a frame: where the answer goes. Empty on a DEALER. */
+export type Envelope = readonly Uint8Array[]
+
+/** For the socket: one ZeroMQ message, the envelope first. */
+export interface FrameOutput {
+  readonly kind: 'frame'
+  readonly envelope: Envelope
+  readonly parts: readonly [header: Uint8Array, bytes: Uint8Array]
+}
+
+export interface StreamDependencies {
+  readonly clock: Clock
+  readonly random: Random
+  /** Sees every chart move and every handshake message. */
+  readonly observe?: (channelId: string, observation: ChannelObservation) => void
+}
+
+export interface StreamSessionOptions extends SessionOptions {
+  readonly id: SessionId
+  readonly envelope: Envelope
+  readonly counters: StreamCounters
+}
+
+type TlsFrame = Extract<Frame, { readonly kind: 'tls' }>
+
+/** What a frame was taken for. A `foreignPath` may be answered with a reset. */
+export type Verdict = 'fed' | 'dropped' | 'foreignPath'
+
+/**
+ * One session in stream mode: numbers the frames that leave, and feeds TLS with those that come exactly in order.
+ *
+ * The return path belongs to an epoch: it is the one that the epoch's first frame came by. A ROUTER routing id proves nothing, so a
+ * frame by another path is not taken; a client whose connection got a new routing id begins a new epoch, and proves itself there.
+ */
+export class StreamSession implements SecureChannel {
+  readonly id: SessionId
+  readonly #role: 'client' | 'server'
+  readonly #counters: StreamCounters
+  readonly #transmit: (frame: FrameOutput) => void
+  readonly #report: (event: ChannelEvent) => void
+  readonly #observe: ((channelId: string, observation: ChannelObservation) => void) | undefined
+  readonly #session: Session
+  #epoch: number
+  #nextOut = 0
+  /** undefined: this epoch is broken, nothing more of it is taken. */
+  #nextIn: number | undefined = 0
+  #envelope: Envelope
+  /** Where the hello of a newer epoch came from. */
+  #offered: Envelope
+  /** Where the peer was when it last proved itself. */
+  #proven: Envelope | undefined
+
+  constructor(
+    { id, envelope, counters, ...sessionOptions }: StreamSessionOptions,
+    { clock, random, observe }: StreamDependencies,
+    transmit: (frame: FrameOutput) => void,
+    report: (event: ChannelEvent) => void,
+  ) {
+    this.id = id
+    this.#role = sessionOptions.role
+    this.#counters = counters
+    this.#transmit = transmit
+    this.#report = report
+    this.#observe = observe
+    this.#envelope = envelope
+    this.#offered = envelope
+    this.#epoch = sessionOptions.firstEpoch ?? 1
+    this.#session = new Session(sessionOptions, { clock, random }, (event) => {
+      this.#onSessionEvent(event)
+    })
+  }
+
+  get status(): SessionStatus {
+    return this.#session.status
+  }
+
+  open(): void {
+    this.#session.open()
+  }
+
+  send(message: Uint8Array): boolean {
+    return this.#session.send(message)
+  }
+
+  close(): void {
+    this.#session.close()
+  }
+
+  destroy(error?: SzmqError): void {
+    this.#session.destroy(error)
+  }
+
+  receiveTls(frame: TlsFrame, envelope: Envelope): Verdict {
+    if (frame.epoch > this.#epoch && this.#role === 'server' && frame.sequence === 0) {
+      this.#offered = envelope
+      this.#session.peerRestarted(frame.epoch)
+    }
+    if (frame.epoch !== this.#epoch) {
+      return this.#drop(frame.epoch < this.#epoch ? 'staleEpoch' : 'unexpectedEpoch')
+    }
+    if (!isSameEnvelope(envelope, this.#envelope)) {
+      this.#drop('foreignPath')
+      return 'foreignPath'
+    }
+    if (this.#nextIn === undefined) return this.#drop('staleEpoch')
+    if (frame.sequence < this.#nextIn) return this.#drop('duplicate')
+    if (frame.sequence > this.#nextIn) {
+      const expected = this.#nextIn
+      this.#nextIn = undefined
+      this.#session.streamBroken(`frame ${frame.sequence} of epoch ${frame.epoch} came, ${expected} was next`)
+      return this.#drop('gap')
+    }
+    this.#nextIn += 1
+    this.#session.receive(frame.bytes)
+    return 'fed'
+  }
+
+  /** Client: the server, or whoever says so, asks for a reset of `epoch`. */
+  receiveReset(epoch: number): void {
+    this.#counters.resetsReceived += 1
+    if (epoch === this.#epoch) this.#session.peerReset()
+    else this.#drop(epoch < this.#epoch ? 'staleEpoch' : 'unexpectedEpoch')
+  }
+
+  #drop(reason: keyof StreamCounters): 'dropped' {
+    this.#counters[reason] += 1
+    return 'dropped'
+  }
+
+  #onSessionEvent(event: SessionEvent): void {
+    switch (event.kind) {
+      case 'ciphertext': {
+        const sequence = this.#nextOut
+        this.#nextOut += 1
+        this.#emit({ kind: 'tls', ...this.#sender(event.epoch), sequence, bytes: event.bytes }, this.#envelope)
+        return
+      }
+      case 'epoch.started':
+        this.#epoch = event.epoch
+        this.#nextOut = 0
+        this.#nextIn = 0
+        this.#envelope = this.#offered
+        return
+      case 'reset.request':
+        this.#requestReset(event.epoch)
+        return
+      case 'open':
+        this.#proven = this.#envelope
+        this.#report(event)
+        return
+      case 'message':
+      case 'drain':
+      case 'resetting':
+      case 'closed':
+      case 'failed':
+        this.#report(event)
+        return
+      case 'transition':
+      case 'handshake.message':
+        this.#observe?.(this.id, event)
+        return
+      default:
+        assertNever(event)
+    }
+  }
+
+  /** To where the peer last proved itself, and to where its newest hello came from: that may be the peer after it moved. */
+  #requestReset(epoch: number): void {
+    const frame: Frame = { kind: 'reset', ...this.#sender(epoch) }
+    this.#counters.resetsSent += 1
+    this.#emit(frame, this.#envelope)
+    if (this.#proven !== undefined && !isSameEnvelope(this.#proven, this.#envelope)) this.#emit(frame, this.#proven)
+  }
+
+  #sender(epoch: number): { from: 'client' | 'server'; sessionId: SessionId; epoch: number } {
+    return { from: this.#role, sessionId: this.id, epoch }
+  }
+
+  #emit(frame: Frame, envelope: Envelope): void {
+    this.#transmit({ kind: 'frame', envelope, parts: encodeFrame(frame) })
+  }
+}
+
+function isSameEnvelope(a: Envelope, b: Envelope): boolean {
+  return a === b || (a.length === b.length && a.every((part, at) => equalBytes(part, b[at] ?? NOTHING)))
+}
+
+const NOTHING = new Uint8Array(0)
