@@ -1,0 +1,71 @@
+import { SzmqError } from '../shared/errors.ts'
+import { HandshakeReader, readEcdheGroup, readServerHello, type HandshakeMessage } from './handshake.codec.ts'
+import { CONTENT_TYPE, RecordSplitter, type TlsRecord } from './record.codec.ts'
+
+const TLS_1_3 = 0x0304
+
+/**
+ * Sans-IO: names what can be read of a handshake as its ciphertext passes by in both directions. It only looks: bytes that are no TLS
+ * make it fall silent, and the verdict stays with the engine.
+ */
+export class HandshakeWatch {
+  readonly #directions = { sent: new Direction(), received: new Direction() }
+  #version: number | undefined
+  #keyShareGroup: string | undefined
+  #ecdheGroup: string | undefined
+
+  /** The names of the messages that `ciphertext` completes, in order. */
+  see(direction: 'sent' | 'received', ciphertext: Uint8Array): readonly string[] {
+    const names: string[] = []
+    try {
+      for (const record of this.#directions[direction].splitter.split(ciphertext)) {
+        names.push(...this.#name(this.#directions[direction], record))
+      }
+    } catch (error) {
+      if (!(error instanceof SzmqError)) throw error
+    }
+    return names
+  }
+
+  /** From here on TLS 1.2 encrypts what we send, alerts too. */
+  get hasSentChangeCipherSpec(): boolean {
+    return this.#directions.sent.isCipherChanged
+  }
+
+  /** The key exchange group that both sides agreed on, as far as it was visible. */
+  groupFor(cipherSuite: string): string | undefined {
+    return this.#keyShareGroup ?? (cipherSuite.startsWith('ECDHE') ? this.#ecdheGroup : undefined)
+  }
+
+  #name(direction: Direction, record: TlsRecord): readonly string[] {
+    switch (record.type) {
+      case CONTENT_TYPE.changeCipherSpec:
+        direction.isCipherChanged = true
+        return ['ChangeCipherSpec']
+      case CONTENT_TYPE.alert:
+        return ['Alert']
+      case CONTENT_TYPE.handshake:
+        // TLS 1.2 encrypts from here on, and what comes first is always this one. TLS 1.3's ChangeCipherSpec changes nothing.
+        if (direction.isCipherChanged && this.#version !== undefined && this.#version < TLS_1_3) return ['Finished']
+        return direction.reader.read(record.fragment).map((message) => this.#learn(message))
+      default:
+        return []
+    }
+  }
+
+  #learn({ name, body }: HandshakeMessage): string {
+    if (body !== undefined && (name === 'ServerHello' || name === 'HelloRetryRequest')) {
+      const hello = readServerHello(body)
+      this.#version = hello?.version
+      this.#keyShareGroup = hello?.group
+    }
+    if (body !== undefined && name === 'ServerKeyExchange') this.#ecdheGroup = readEcdheGroup(body)
+    return name
+  }
+}
+
+class Direction {
+  readonly splitter = new RecordSplitter()
+  readonly reader = new HandshakeReader()
+  isCipherChanged = false
+}
