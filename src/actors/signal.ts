@@ -1,3 +1,5 @@
+import type { DeadLetterReason } from './dead-letters.ts'
+
 /**
  * What szmq itself says between threads and nodes, in the same batches and in the same order as users' messages: selectors below
  * {@link FIRST_SELECTOR}. The first group goes to an actor, the others to the runtime of a thread, whose id is {@link RUNTIME_ID}.
@@ -59,6 +61,7 @@ export interface ThreadStats {
   /** Messages that a handler of this thread has seen, failing ones included. */
   readonly handled: number
   readonly deadLetters: number
+  readonly deadLettersByReason: Readonly<Partial<Record<DeadLetterReason, number>>>
   /** Messages in the mailboxes of this thread. */
   readonly waiting: number
   readonly actors: number

@@ -1,0 +1,491 @@
+import type { Clock } from '../shared/clock.ts'
+import { SzmqError } from '../shared/errors.ts'
+import type { MessageCodec } from '../transport/index.ts'
+import { AskTable, type AskOptions } from './ask-table.ts'
+import { Cell, type ActorFailure, type CellHost } from './cell.ts'
+import { DeadLetters, type DeadLetter, type DeadLetterReason } from './dead-letters.ts'
+import { findDefinition, type AnyDefinition } from './define-actor.ts'
+import { Dispatcher, type Turns } from './dispatcher.ts'
+import { Outbox, readFailure, type Undelivered } from './outbox.ts'
+import { FIRST_SELECTOR, type MessageType } from './protocol.ts'
+import { ActorRef, type ActorAddress, type Route } from './ref.ts'
+import { shapeOf, type RefShape } from './ref-shape.ts'
+import { RUNTIME_ID, Signal, type NodeLostPayload, type SpawnPayload, type ThreadStats } from './signal.ts'
+
+/** Another thread of this node, or a thread of another node. */
+export interface Peer {
+  /** Undefined for this node. */
+  readonly node: string | undefined
+  readonly thread: number
+}
+
+export interface RuntimeDependencies {
+  readonly clock: Clock
+  readonly turns: Turns
+  /** Packs and unpacks batches; refs in messages become refs of this runtime. */
+  readonly createCodec: (runtime: Runtime) => MessageCodec
+  /** Puts a batch on its way to `peer`; false: not now, {@link Runtime.resumeTo} follows. */
+  readonly carry: (peer: Peer, batch: Uint8Array) => boolean
+  /** Evaluates a module, so that its definitions are known. */
+  readonly importModule: (url: string) => Promise<void>
+  /** The runtime has caught up and can take in more again after {@link Runtime.canTake} said no. */
+  readonly onCaughtUp: () => void
+  readonly onFailure: (failure: ActorFailure) => void
+  readonly onDeadLetter: (letter: DeadLetter) => void
+  /** Answers what another node asks the runtime itself. Only the host thread can. */
+  readonly onForeignRequest?: (selector: number, payload: unknown, answerer: Answering) => void
+}
+
+/** How a request from another node is answered. */
+export interface Answering {
+  answer(value: unknown): void
+  fail(error: SzmqError): void
+}
+
+/** The actors of one thread, and everything that reaches or leaves them. Sans-IO. */
+export class Runtime implements CellHost {
+  /** Incarnation of the node. */
+  readonly node: string
+  readonly thread: number
+  readonly #dependencies: RuntimeDependencies
+  readonly #codec: MessageCodec
+  readonly #dispatcher: Dispatcher
+  readonly #asks: AskTable
+  readonly #deadLetters: DeadLetters
+  readonly #cells = new Map<number, Cell>()
+  readonly #outboxes = new Map<string, Outbox>()
+  readonly #shapes = new WeakMap<readonly MessageType[], RefShape>()
+  #dirty: Outbox[] = []
+  #sent = 0
+  #handled = 0
+  #nextId = 1
+  #wantsCatchUp = false
+  #isClosed = false
+
+  constructor({ node, thread }: { readonly node: string; readonly thread: number }, dependencies: RuntimeDependencies) {
+    this.node = node
+    this.thread = thread
+    this.#dependencies = dependencies
+    this.#codec = dependencies.createCodec(this)
+    this.#asks = new AskTable(dependencies.clock)
+    this.#deadLetters = new DeadLetters(dependencies.onDeadLetter)
+    this.#dispatcher = new Dispatcher(dependencies.turns, () => {
+      this.#afterRun()
+    })
+  }
+
+  get stats(): ThreadStats {
+    let waiting = 0
+    for (const cell of this.#cells.values()) waiting += cell.waiting
+    return {
+      sent: this.#sent,
+      handled: this.#handled,
+      deadLetters: this.#deadLetters.total,
+      deadLettersByReason: this.#deadLetters.counts,
+      waiting,
+      actors: this.#cells.size,
+    }
+  }
+
+  /** An id for an actor that this thread spawns, here or elsewhere: never given out twice in the node's life. */
+  createId(): number {
+    const id = this.#nextId * ID_STRIDE + this.thread
+    this.#nextId += 1
+    return id
+  }
+
+  /** Starts an actor on this thread. */
+  spawnHere(definition: AnyDefinition, path: string, id = this.createId()): ActorRef {
+    const cell = this.#createCell(id, path)
+    cell.start(definition)
+    return this.refTo(cell, definition)
+  }
+
+  /** Asks another thread of this node to start an actor; what is sent to the ref waits there until it has started. */
+  spawnAt(thread: number, definition: AnyDefinition, path: string): ActorRef {
+    const id = this.createId()
+    const payload: SpawnPayload = { id, path, moduleUrl: definition.moduleUrl, name: definition.name }
+    this.#outboxTo({ node: undefined, thread }).push(RUNTIME_ID, Signal.spawn, payload)
+    return this.createRef({ node: this.node, thread, id, path }, this.#shapeOf(definition.messageTypes))
+  }
+
+  /** A ref to any actor, wherever `address` leads. */
+  createRef(address: ActorAddress, shape: RefShape): ActorRef {
+    return new ActorRef(address, shape, this.#routeTo(address))
+  }
+
+  refTo(cell: Cell, definition = cell.definition): ActorRef {
+    return this.createRef(cell.address, this.#shapeOf(definition?.messageTypes ?? []))
+  }
+
+  /** What an actor of this thread understands; undefined when it is not here. */
+  shapeOfActor(id: number): RefShape | undefined {
+    const definition = this.#cells.get(id)?.definition
+    return definition === undefined ? undefined : this.#shapeOf(definition.messageTypes)
+  }
+
+  /** Stops the actor behind everything that this thread sent to it before. */
+  async stopActor(address: ActorAddress, options: AskOptions): Promise<void> {
+    await this.#routeTo(address).ask(Signal.stop, undefined, 'stop', options)
+  }
+
+  /** Asks the runtime of another thread or node. */
+  askRuntime(peer: Peer, selector: number, payload: unknown, what: string, options: AskOptions): Promise<unknown> {
+    const outbox = this.#outboxTo(peer)
+    const { id, promise } = this.#asks.open(outbox, () => what, options)
+    outbox.push(RUNTIME_ID, selector, payload, id)
+    return promise
+  }
+
+  /** May more batches come in? If not, {@link RuntimeDependencies.onCaughtUp} says when. */
+  canTake(): boolean {
+    if (!this.#dispatcher.isBacklogged) return true
+    this.#wantsCatchUp = true
+    return false
+  }
+
+  /**
+   * Takes a batch from `peer` in.
+   * @throws ERR_SZMQ_MALFORMED_MESSAGE; what stood in front of the fault was delivered.
+   */
+  deliver(batch: Uint8Array, peer: Peer): void {
+    const values = this.#codec.decode(batch)
+    const outbox = this.#outboxTo(peer)
+    const isForeign = peer.node !== undefined
+    for (let at = 0; at < values.length; ) {
+      const target = values[at]
+      const operation = values[at + 1]
+      const payload = values[at + 2]
+      const hasAskId = ((operation as number) & 1) === 1
+      const askId = hasAskId ? values[at + 3] : undefined
+      at += hasAskId ? 4 : 3
+      if (!isId(target) || !isId(operation) || (hasAskId && !isId(askId)) || at > values.length) {
+        throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', `a batch from ${outbox.destination} does not have the expected form`)
+      }
+      const selector = operation >> 1
+      if (target === RUNTIME_ID) this.#takeSignal(selector, payload, askId as number | undefined, outbox, isForeign)
+      else this.#deliverTo(target, selector, payload, askId as number | undefined, outbox, isForeign)
+    }
+  }
+
+  /** The way to `peer` is free again. */
+  resumeTo(peer: Peer): void {
+    this.#outboxes.get(keyOf(peer))?.resume()
+  }
+
+  /** A thread of this node is gone. */
+  loseThread(thread: number, reason: string): void {
+    const error = new SzmqError('ERR_SZMQ_THREAD_LOST', `thread ${thread} is gone: ${reason}`)
+    this.#lose(this.#outboxTo({ node: undefined, thread }), 'thread-lost', error)
+  }
+
+  /** A node is gone. */
+  loseNode(node: string, reason: string): void {
+    const error = new SzmqError('ERR_SZMQ_NODE_LOST', reason)
+    for (const [key, outbox] of this.#outboxes) if (key.startsWith(`${node}/`)) this.#lose(outbox, 'node-lost', error)
+  }
+
+  /** Counts what a batch held that could not be delivered. */
+  bury(batch: Uint8Array, reason: DeadLetterReason, to: string): void {
+    const values = this.#codec.decode(batch)
+    for (let at = 0; at < values.length; at += 3 + ((values[at + 1] as number) & 1)) {
+      const selector = (values[at + 1] as number) >> 1
+      if (selector >= FIRST_SELECTOR) this.onDeadLetter(reason, `#${selector}`, to)
+    }
+  }
+
+  /** Everything told so far leaves now, if the way is free. */
+  flush(): void {
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const outbox of dirty) outbox.flush()
+  }
+
+  /** Stops every actor at once and fails every ask. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const error = systemStopped()
+    for (const cell of [...this.#cells.values()]) cell.stop('system-stopped', error)
+    this.flush()
+    this.#asks.failAll((what) => new SzmqError('ERR_SZMQ_INVALID_STATE', `${what}: the system was stopped`))
+    this.#asks.close()
+  }
+
+  now(): number {
+    return this.#dependencies.clock.now()
+  }
+
+  schedule(cell: Cell): void {
+    this.#dispatcher.schedule(cell)
+  }
+
+  suspend(cell: Cell): void {
+    this.#dispatcher.suspend(cell)
+  }
+
+  onHandled(): void {
+    this.#handled += 1
+  }
+
+  onDeadLetter(reason: DeadLetterReason, message: string, to: string): void {
+    this.#deadLetters.add({ reason, message, to })
+  }
+
+  onFailure(failure: ActorFailure): void {
+    this.#dependencies.onFailure(failure)
+  }
+
+  onStopped(cell: Cell): void {
+    this.#cells.delete(cell.address.id)
+  }
+
+  #createCell(id: number, path: string): Cell {
+    const cell = new Cell({ node: this.node, thread: this.thread, id, path }, this)
+    this.#cells.set(id, cell)
+    return cell
+  }
+
+  #shapeOf(messageTypes: readonly MessageType[]): RefShape {
+    let shape = this.#shapes.get(messageTypes)
+    if (shape === undefined) {
+      shape = shapeOf(messageTypes)
+      this.#shapes.set(messageTypes, shape)
+    }
+    return shape
+  }
+
+  #routeTo(address: ActorAddress): Route {
+    const isHere = address.node === this.node && address.thread === this.thread
+    return isHere ? this.#localRoute(address) : this.#outboundRoute(address)
+  }
+
+  #localRoute({ id, path }: ActorAddress): Route {
+    let cell = this.#cells.get(id)
+    const find = (): Cell | undefined => {
+      if (cell?.isStopped !== false) cell = this.#cells.get(id)
+      return cell
+    }
+    return {
+      tell: (selector, payload) => {
+        this.#sent += 1
+        const receiver = find()
+        if (receiver === undefined) this.onDeadLetter(this.#isClosed ? 'system-stopped' : 'no-such-actor', `#${selector}`, path)
+        else if (!receiver.deliver(selector, payload, undefined)) throw mailboxFull(path)
+      },
+      ask: (selector, payload, message, options) => {
+        const { id: askId, promise } = this.#asks.open(this, () => `${path} asked for '${message}'`, options)
+        if (selector >= FIRST_SELECTOR) this.#sent += 1
+        const answerer = this.#asks.answererOf(askId, this)
+        const receiver = find()
+        if (receiver !== undefined) receiver.deliver(selector, payload, answerer)
+        else if (selector === Signal.stop) answerer.answer(undefined)
+        else {
+          this.onDeadLetter('no-such-actor', message, path)
+          answerer.fail(this.#isClosed ? systemStopped() : noSuchActor(path))
+        }
+        return promise
+      },
+      ready: () => find()?.ready() ?? Promise.reject(noSuchActor(path)),
+    }
+  }
+
+  #outboundRoute({ node, thread, id, path }: ActorAddress): Route {
+    const outbox = this.#outboxTo({ node: node === this.node ? undefined : node, thread })
+    return {
+      tell: (selector, payload) => {
+        outbox.push(id, selector, payload)
+        this.#sent += 1
+      },
+      ask: (selector, payload, message, options) => {
+        const { id: askId, promise } = this.#asks.open(outbox, () => `${path} on ${outbox.destination} asked for '${message}'`, options)
+        if (selector >= FIRST_SELECTOR) this.#sent += 1
+        try {
+          outbox.push(id, selector, payload, askId)
+        } catch (error) {
+          if (selector >= FIRST_SELECTOR) this.#sent -= 1
+          this.#asks.fail(askId, outbox, error as SzmqError)
+        }
+        return promise
+      },
+      ready: () => outbox.ready(),
+    }
+  }
+
+  #outboxTo(peer: Peer): Outbox {
+    const key = keyOf(peer)
+    let outbox = this.#outboxes.get(key)
+    if (outbox === undefined) {
+      const destination = peer.node === undefined ? `thread ${peer.thread}` : `node ${peer.node}, thread ${peer.thread}`
+      const made: Outbox = new Outbox({
+        destination,
+        codec: this.#codec,
+        carry: (batch) => this.#dependencies.carry(peer, batch),
+        markDirty: (dirty) => {
+          this.#markDirty(dirty)
+        },
+        onUndelivered: (letter) => {
+          this.#onUndelivered(letter, made)
+        },
+      })
+      outbox = made
+      this.#outboxes.set(key, made)
+    }
+    return outbox
+  }
+
+  #markDirty(outbox: Outbox): void {
+    if (this.#dirty.length === 0) {
+      this.#dependencies.turns.soon(() => {
+        this.flush()
+      })
+    }
+    this.#dirty.push(outbox)
+  }
+
+  #onUndelivered({ target, selector, askId, reason, error }: Undelivered, outbox: Outbox): void {
+    if (selector >= FIRST_SELECTOR) this.onDeadLetter(reason, `#${selector}`, `actor ${target} on ${outbox.destination}`)
+    const isAnswer = target === RUNTIME_ID && (selector === Signal.answer || selector === Signal.failure)
+    if (askId !== undefined && !isAnswer) this.#asks.fail(askId, outbox, error)
+  }
+
+  #lose(outbox: Outbox, reason: DeadLetterReason, error: SzmqError): void {
+    outbox.lose(reason, error)
+    this.#asks.failAllTo(outbox, (what) => new SzmqError(error.code, `${what}: ${error.message}. The outcome is unknown`))
+  }
+
+  #deliverTo(target: number, selector: number, payload: unknown, askId: number | undefined, outbox: Outbox, isForeign: boolean): void {
+    const cell = this.#cells.get(target)
+    const answerer = askId === undefined ? undefined : outbox.answererFor(askId)
+    if (cell === undefined) {
+      if (selector >= FIRST_SELECTOR) {
+        this.onDeadLetter('no-such-actor', `#${selector}`, `actor ${target}`)
+        answerer?.fail(noSuchActor(`the actor with id ${target}`))
+      } else {
+        answerer?.answer(undefined)
+      }
+    } else if (!isForeign) {
+      cell.deliver(selector, payload, answerer)
+    } else if (selector >= FIRST_SELECTOR) {
+      cell.deliverForeign(selector, payload, answerer)
+    } else {
+      answerer?.fail(refused(`signal ${selector}`))
+    }
+  }
+
+  #takeSignal(selector: number, payload: unknown, askId: number | undefined, outbox: Outbox, isForeign: boolean): void {
+    switch (selector) {
+      case Signal.answer:
+        if (askId !== undefined) this.#asks.settle(askId, outbox, payload)
+        return
+      case Signal.failure:
+        if (askId !== undefined) this.#asks.fail(askId, outbox, readFailure(payload))
+        return
+      default:
+        if (isForeign) this.#takeForeignRequest(selector, payload, askId, outbox)
+        else this.#takeOwnSignal(selector, payload, askId, outbox)
+    }
+  }
+
+  /** What another node may ask of the runtime is little, and only the host decides about it. */
+  #takeForeignRequest(selector: number, payload: unknown, askId: number | undefined, outbox: Outbox): void {
+    if (askId === undefined) return
+    const answerer = outbox.answererFor(askId)
+    if (selector === Signal.resolve && this.#dependencies.onForeignRequest !== undefined) {
+      this.#dependencies.onForeignRequest(selector, payload, answerer)
+    } else {
+      answerer.fail(refused(`request ${selector}`))
+    }
+  }
+
+  #takeOwnSignal(selector: number, payload: unknown, askId: number | undefined, outbox: Outbox): void {
+    switch (selector) {
+      case Signal.spawn:
+        this.#spawnForOther(payload as SpawnPayload)
+        return
+      case Signal.nodeLost: {
+        const { node, reason } = payload as NodeLostPayload
+        this.loseNode(node, reason)
+        return
+      }
+      case Signal.stats:
+        if (askId !== undefined) outbox.answererFor(askId).answer(this.stats)
+        return
+      default:
+        if (askId !== undefined) outbox.answererFor(askId).fail(refused(`signal ${selector}`))
+    }
+  }
+
+  #spawnForOther({ id, path, moduleUrl, name }: SpawnPayload): void {
+    const cell = this.#createCell(id, path)
+    const known = findDefinition(moduleUrl, name)
+    if (known !== undefined) {
+      cell.start(known)
+      return
+    }
+    this.#dependencies.importModule(moduleUrl).then(
+      () => {
+        const definition = findDefinition(moduleUrl, name)
+        if (definition === undefined) cell.failToStart(notInModule(path, moduleUrl, name))
+        else cell.start(definition)
+      },
+      (error: unknown) => {
+        cell.failToStart(cannotImport(path, moduleUrl, error))
+      },
+    )
+  }
+
+  #afterRun(): void {
+    this.flush()
+    if (this.#wantsCatchUp && !this.#dispatcher.isBacklogged) {
+      this.#wantsCatchUp = false
+      this.#dependencies.onCaughtUp()
+    }
+  }
+}
+
+/** Actors' ids are multiples of this plus the spawning thread: threads need not ask each other for ids. */
+const ID_STRIDE = 64
+
+function keyOf({ node, thread }: Peer): string {
+  return `${node ?? ''}/${thread}`
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function noSuchActor(path: string): SzmqError {
+  return new SzmqError('ERR_SZMQ_NO_SUCH_ACTOR', `${path} does not exist (any more)`)
+}
+
+function mailboxFull(path: string): SzmqError {
+  return new SzmqError(
+    'ERR_SZMQ_MAILBOX_FULL',
+    `the mailbox of ${path} is full; await ref.ready() between batches, ask instead of tell, or give the actor a larger mailbox`,
+  )
+}
+
+function systemStopped(): SzmqError {
+  return new SzmqError('ERR_SZMQ_ACTOR_STOPPED', 'the system was stopped')
+}
+
+function refused(what: string): SzmqError {
+  return new SzmqError('ERR_SZMQ_UNKNOWN_MESSAGE', `${what} is not something that another node may send here`)
+}
+
+function notInModule(path: string, moduleUrl: string, name: string): SzmqError {
+  return new SzmqError(
+    'ERR_SZMQ_DEFINITION_NOT_FOUND',
+    `${path} cannot start on its thread: ${moduleUrl} defines no actor named '${name}' when it is imported. ` +
+      `Call defineActor at the top level of the module, with its own import.meta`,
+  )
+}
+
+function cannotImport(path: string, moduleUrl: string, cause: unknown): SzmqError {
+  return new SzmqError(
+    'ERR_SZMQ_SPAWN_FAILED',
+    `${path} cannot start on its thread: importing ${moduleUrl} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  )
+}
