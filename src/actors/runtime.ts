@@ -173,6 +173,13 @@ export class Runtime implements CellHost {
     this.#outboxes.get(keyOf(peer))?.resume()
   }
 
+  /** The way to the host, and with it to all other nodes, is free again. */
+  resumeToNodes(node?: string): void {
+    for (const [key, outbox] of this.#outboxes) {
+      if (!key.startsWith('/') && (node === undefined || key.startsWith(`${node}/`))) outbox.resume()
+    }
+  }
+
   /** A thread of this node is gone. */
   loseThread(thread: number, reason: string): void {
     const error = new SzmqError('ERR_SZMQ_THREAD_LOST', `thread ${thread} is gone: ${reason}`)
@@ -291,13 +298,16 @@ export class Runtime implements CellHost {
   }
 
   #outboundRoute({ node, thread, id, path }: ActorAddress): Route {
-    const outbox = this.#outboxTo({ node: node === this.node ? undefined : node, thread })
+    // Not before something is sent: refs come in messages, and a peer could name any number of nodes in them.
+    let known: Outbox | undefined
+    const findOutbox = (): Outbox => (known ??= this.#outboxTo({ node: node === this.node ? undefined : node, thread }))
     return {
       tell: (selector, payload) => {
-        outbox.push(id, selector, payload)
+        findOutbox().push(id, selector, payload)
         this.#sent += 1
       },
       ask: (selector, payload, message, options) => {
+        const outbox = findOutbox()
         const { id: askId, promise } = this.#asks.open(outbox, () => `${path} on ${outbox.destination} asked for '${message}'`, options)
         if (selector >= FIRST_SELECTOR) this.#sent += 1
         try {
@@ -308,7 +318,7 @@ export class Runtime implements CellHost {
         }
         return promise
       },
-      ready: () => outbox.ready(),
+      ready: () => findOutbox().ready(),
     }
   }
 

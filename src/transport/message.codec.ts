@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr'
+import { addExtension, Packr } from 'msgpackr'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 
 /** A list of values ⇄ bytes. Batches of messages are lists, packed in one go. */
@@ -47,6 +47,18 @@ export function createMessageCodec(): MessageCodec {
   }
 }
 
+/** Extension type of refs; msgpackr's own are letters, this one is a capital. */
+export const REF_EXTENSION = 0x53
+
+/** Lets instances of a class travel inside messages, as bytes of its own making. Once a thread: extensions are msgpackr's globals. */
+export function registerMessageExtension<Instance>(
+  type: typeof REF_EXTENSION,
+  constructor: new (...values: never[]) => Instance,
+  { pack, unpack }: { readonly pack: (instance: Instance) => Uint8Array; readonly unpack: (bytes: Uint8Array) => Instance },
+): void {
+  addExtension({ Class: constructor, type, pack, unpack })
+}
+
 function refuseFunction(): never {
   throw new TypeError('it holds a function')
 }
@@ -75,7 +87,10 @@ function assertPlausible(bytes: Uint8Array): void {
       const lengthBytes = LENGTH_BYTES[token - 0xc0] as number
       const length = readLength(bytes, at + 1, lengthBytes)
       if (token >= 0xdc) elements = token >= 0xde ? 2 * length : length
-      skip = 1 + lengthBytes + (FIXED_BYTES[token - 0xc0] as number) + (token >= 0xdc ? 0 : length)
+      const fixedBytes = FIXED_BYTES[token - 0xc0] as number
+      const isExtension = (token >= 0xc7 && token <= 0xc9) || (token >= 0xd4 && token <= 0xd8)
+      if (isExtension && !OPAQUE_EXTENSIONS.has(bytes[at + 1 + lengthBytes] ?? 0)) skip = 1 + lengthBytes + 1
+      else skip = 1 + lengthBytes + fixedBytes + (token >= 0xdc ? 0 : length)
     }
     declared += elements
     if (declared > bytes.length) throw malformed(`lists of ${declared} elements declared in ${bytes.length} bytes`)
@@ -83,6 +98,9 @@ function assertPlausible(bytes: Uint8Array): void {
   }
   if (at !== bytes.length) throw malformed(`it is cut ${at - bytes.length} bytes short`)
 }
+
+/** Extensions whose bytes are not read as values: refs, big integers, typed arrays, time stamps. Into all others we look. */
+const OPAQUE_EXTENSIONS: ReadonlySet<number> = new Set([REF_EXTENSION, 0x42, 0x74, 0xff])
 
 /** For the tokens 0xc0 … 0xdf (MessagePack specification, "Formats"): size of the length field. */
 const LENGTH_BYTES = [

@@ -1,0 +1,16 @@
+import type { DeadLetter } from './dead-letters.ts'
+
+/** What a worker thread tells the host over its port. */
+export type FromThread =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'deadLetter'; readonly letter: DeadLetter }
+  | {
+      readonly kind: 'actor.failed'
+      readonly path: string
+      readonly message: string
+      readonly decision: 'restart' | 'resume' | 'stop'
+      readonly error: string
+    }
+
+/** What the host tells a worker thread. */
+export type ToThread = { readonly kind: 'end' }
