@@ -173,6 +173,7 @@ export class Session {
 
   /** One transition and what it asks for. */
   #step(event: SessionMachineEvent): void {
+    if (this.#chart.getSnapshot().status !== 'active') return
     this.#chart.send(event)
     this.#runEffects()
   }
