@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { messageOf, SzmqError } from '../shared/errors.ts'
+import { compareToValidity } from './certificate-dates.ts'
 
 /** PEM text, or its bytes. One or more blocks. */
 export type Pem = string | Uint8Array
@@ -130,14 +131,14 @@ function requirePair(certificate: X509Certificate, privateKey: KeyObject): void 
 }
 
 function requireCurrent(certificate: X509Certificate, now: Date): void {
-  if (now.getTime() > Date.parse(certificate.validTo)) {
-    throw bad(`the certificate of ${oneLine(certificate.subject)} expired on ${certificate.validTo}`, 'have it issued anew')
-  }
-  if (now.getTime() < Date.parse(certificate.validFrom)) {
-    throw bad(
-      `the certificate of ${oneLine(certificate.subject)} is not valid before ${certificate.validFrom}`,
-      'wait, or set this clock right',
-    )
+  const { subject, validFrom, validTo } = certificate
+  switch (compareToValidity(certificate, now)) {
+    case 'before':
+      throw bad(`the certificate of ${oneLine(subject)} is not valid before ${validFrom}`, 'wait, or set this clock right')
+    case 'after':
+      throw bad(`the certificate of ${oneLine(subject)} expired on ${validTo}`, 'have it issued anew')
+    case 'within':
+      return
   }
 }
 

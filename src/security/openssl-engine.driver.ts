@@ -86,10 +86,11 @@ function requireVersions(minVersion: SecureVersion, maxVersion: SecureVersion): 
  * - `new`: made, not started.
  * - `handshaking`: all ciphertext is looked at; nothing of the peer is delivered.
  * - `open`: the peer is verified.
- * - `closing`: our close_notify is on its way; the peer may still send.
+ * - `closing`: our close_notify waits behind what was sent; the peer may still send.
+ * - `closed`: our close_notify was handed out; the peer may still send.
  * - `dead`: nothing is heard or said any more.
  */
-type Phase = 'new' | 'handshaking' | 'open' | 'closing' | 'dead'
+type Phase = 'new' | 'handshaking' | 'open' | 'closing' | 'closed' | 'dead'
 
 class OpensslEngine implements TlsEngine {
   readonly name = 'openssl'
@@ -148,6 +149,9 @@ class OpensslEngine implements TlsEngine {
     socket.on('end', () => {
       this.#onPeerClose()
     })
+    socket.on('finish', () => {
+      this.#onCloseSent()
+    })
     socket.on('drain', () => {
       if (this.#phase === 'open') this.#listener({ kind: 'drain' })
     })
@@ -184,7 +188,12 @@ class OpensslEngine implements TlsEngine {
       return
     }
     this.#phase = 'closing'
-    this.#socket?.end()
+    // Node has already ended the socket if the peer's close_notify came first.
+    if (this.#socket?.writableFinished === true) {
+      setImmediate(() => {
+        this.#onCloseSent()
+      })
+    } else this.#socket?.end()
   }
 
   destroy(): void {
@@ -281,10 +290,17 @@ class OpensslEngine implements TlsEngine {
       this.#alertSecret = Buffer.from(secret, 'hex')
   }
 
+  #onCloseSent(): void {
+    if (this.#phase !== 'closing') return
+    this.#phase = 'closed'
+    this.#listener({ kind: 'closeNotify.sent' })
+  }
+
   #onPeerClose(): void {
     switch (this.#phase) {
       case 'open':
       case 'closing':
+      case 'closed':
         this.#listener({ kind: 'peer.closeNotify' })
         return
       case 'handshaking':

@@ -1,18 +1,20 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { SzmqError, type SzmqErrorCode } from '../shared/errors.ts'
+import { compareToValidity, readValidity } from './certificate-dates.ts'
 import type { PeerIdentity } from './tls-engine.ts'
 
 /** Who a verified certificate speaks for. */
 export function toPeerIdentity(certificate: X509Certificate): PeerIdentity {
+  const { from, to } = readValidity(certificate)
   return {
     verifiedBy: 'x509',
     subject: commonName(certificate.subject),
     names: splitNames(certificate.subjectAltName ?? ''),
     issuer: commonName(certificate.issuer),
     fingerprint256: certificate.fingerprint256,
-    validFrom: toIso(certificate.validFrom),
-    validTo: toIso(certificate.validTo),
+    validFrom: from.toISOString(),
+    validTo: to.toISOString(),
   }
 }
 
@@ -48,8 +50,14 @@ export function findDateProblem(
   certificate: X509Certificate,
   now: Date,
 ): 'CERT_HAS_EXPIRED' | 'CERT_NOT_YET_VALID' | undefined {
-  if (now.getTime() > Date.parse(certificate.validTo)) return 'CERT_HAS_EXPIRED'
-  return now.getTime() < Date.parse(certificate.validFrom) ? 'CERT_NOT_YET_VALID' : undefined
+  switch (compareToValidity(certificate, now)) {
+    case 'before':
+      return 'CERT_NOT_YET_VALID'
+    case 'after':
+      return 'CERT_HAS_EXPIRED'
+    case 'within':
+      return undefined
+  }
 }
 
 const CODE_BY_REASON: Readonly<Record<string, SzmqErrorCode>> = {
@@ -71,22 +79,17 @@ const CODE_BY_REASON: Readonly<Record<string, SzmqErrorCode>> = {
 }
 
 function explain(code: SzmqErrorCode, reason: string, certificate: X509Certificate | undefined, now: Date): string {
-  switch (code) {
-    case 'ERR_SZMQ_CERTIFICATE_EXPIRED':
-      return `it or one of its CAs expired (it is ${now.toISOString()} here): the peer needs a new one`
-    case 'ERR_SZMQ_CERTIFICATE_NOT_YET_VALID':
-      return `it or one of its CAs is not valid yet (it is ${now.toISOString()} here): wait, or set the clocks right`
-    case 'ERR_SZMQ_CERTIFICATE_REVOKED':
-      return 'its CA revoked it: the peer needs a new one'
-    case 'ERR_SZMQ_UNKNOWN_CA':
-      return `no CA in our credentials leads to its issuer "${certificate === undefined ? '?' : commonName(certificate.issuer)}" (${reason}): add that CA if you trust it, or have the peer send its intermediate certificates`
-    case 'ERR_SZMQ_WRONG_KEY_USAGE':
-      return `its (extended) key usage does not allow this side of TLS (${reason}): nodes need both serverAuth and clientAuth`
-    case 'ERR_SZMQ_BAD_CREDENTIALS':
-      return `our certificate revocation list is missing for one of its CAs, or not current (${reason}): renew it`
-    default:
-      return `OpenSSL says ${reason}: have it issued anew`
+  const explanations: { readonly [code in SzmqErrorCode]?: string } = {
+    ERR_SZMQ_CERTIFICATE_EXPIRED: `it or one of its CAs expired (it is ${now.toISOString()} here): the peer needs a new one`,
+    ERR_SZMQ_CERTIFICATE_NOT_YET_VALID: `it or one of its CAs is not valid yet (it is ${now.toISOString()} here): wait, or set the clocks right`,
+    ERR_SZMQ_CERTIFICATE_REVOKED: 'its CA revoked it: the peer needs a new one',
+    ERR_SZMQ_UNKNOWN_CA:
+      `no CA in our credentials leads to its issuer "${commonName(certificate?.issuer)}" (${reason}): ` +
+      'add that CA if you trust it, or have the peer send its intermediate certificates',
+    ERR_SZMQ_WRONG_KEY_USAGE: `its (extended) key usage does not allow this side of TLS (${reason}): nodes need serverAuth and clientAuth`,
+    ERR_SZMQ_BAD_CREDENTIALS: `our certificate revocation list is missing for one of its CAs, or not current (${reason}): renew it`,
   }
+  return explanations[code] ?? `OpenSSL says ${reason}: have it issued anew`
 }
 
 function describe(certificate: X509Certificate | undefined): string {
@@ -103,9 +106,4 @@ function commonName(distinguishedName: string | undefined): string {
 /** Node quotes, as JSON, a name that holds a comma or other unusual characters. */
 function splitNames(subjectAltName: string): readonly string[] {
   return (subjectAltName.match(/(?:"(?:[^"\\]|\\.)*"|[^,"])+/g) ?? []).map((name) => name.trim()).filter((name) => name !== '')
-}
-
-function toIso(opensslDate: string): string {
-  const milliseconds = Date.parse(opensslDate)
-  return Number.isNaN(milliseconds) ? opensslDate : new Date(milliseconds).toISOString()
 }
