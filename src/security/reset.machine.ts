@@ -6,6 +6,8 @@ export interface ResetInput {
   readonly role: 'client' | 'server'
   /** The incarnation that broke. */
   readonly epoch: number
+  /** The last incarnation in which the peer proved itself. What was begun after it and failed may have been forged, and counts for nothing. */
+  readonly provenEpoch: number
   /** Re-handshakes in a row that failed before this one. */
   readonly attempt: number
   /** How often the back-off was doubled already. */
@@ -51,7 +53,7 @@ export const resetMachine = setup({
     isClient: ({ context }) => context.role === 'client',
     isExhausted: ({ context }) => context.attempt >= context.limits.maxResetAttempts,
     knowsPeerEpoch: ({ context }) => context.peerEpoch !== undefined,
-    isNewer: ({ context, event }) => event.epoch > context.epoch,
+    isNewer: ({ context, event }) => event.epoch > context.provenEpoch,
   },
   delays: {
     /** Without jitter here; the session provides it with its own randomness. */

@@ -28,6 +28,95 @@ export interface SessionEffects {
 export type ChartName = 'session' | 'handshake' | 'reset' | 'bye'
 export type SessionActor = Actor<typeof sessionMachine>
 
+/** What the charts of one session are wired to. */
+interface Wiring {
+  readonly effects: SessionEffects
+  readonly defer: (effect: () => void) => void
+  readonly random: Random
+}
+
+/** By the actor system, which a session's charts share: the charts themselves are built once, as that is slow. */
+const WIRINGS = new WeakMap<object, Wiring>()
+
+interface InSystem {
+  readonly system: object
+}
+
+function wiringOf(system: object): Wiring {
+  const wiring = WIRINGS.get(system)
+  if (wiring === undefined) throw new TypeError('this chart belongs to no session')
+  return wiring
+}
+
+function later(system: object, effect: (effects: SessionEffects) => void): void {
+  const { defer, effects } = wiringOf(system)
+  defer(() => {
+    effect(effects)
+  })
+}
+
+/** For effects that need nothing from the chart. */
+function plain(name: PlainEffect): (args: InSystem) => void {
+  return ({ system }) => {
+    later(system, (effects) => {
+      effects[name]()
+    })
+  }
+}
+
+type PlainEffect = {
+  [Name in keyof SessionEffects]: SessionEffects[Name] extends () => void ? Name : never
+}[keyof SessionEffects]
+
+const wiredSessionMachine = sessionMachine.provide({
+  actors: {
+    handshake: handshakeMachine.provide({
+      actions: { beginHandshake: plain('beginHandshake'), sendAccept: plain('sendAccept') },
+    }),
+    reset: resetMachine.provide({
+      actions: {
+        discard: plain('discard'),
+        requestReset: ({ context, system }) => {
+          later(system, (effects) => {
+            effects.requestReset(context.epoch)
+          })
+        },
+      },
+      delays: {
+        backOff: ({ context, system }) => backOffMs(context.backOffStep, context.limits, wiringOf(system).random.fraction()),
+      },
+    }),
+    bye: byeMachine.provide({ actions: { sendEnd: plain('sendEnd') } }),
+  },
+  actions: {
+    startEpoch: ({ context, system }) => {
+      later(system, (effects) => {
+        effects.startEpoch(context.epoch)
+      })
+    },
+    reportOpen: plain('reportOpen'),
+    reportResetting: ({ context, system }) => {
+      later(system, (effects) => {
+        effects.reportResetting(context.error)
+      })
+    },
+    notifyRefusal: ({ context, system }) => {
+      if (context.role === 'client') return
+      later(system, (effects) => {
+        effects.requestReset(context.epoch)
+      })
+    },
+    disconnect: plain('disconnect'),
+    release: plain('release'),
+    reportClosed: plain('reportClosed'),
+    reportFailed: ({ context, system }) => {
+      later(system, (effects) => {
+        effects.reportFailed(context.error)
+      })
+    },
+  },
+})
+
 /**
  * The session chart with its effects wired to `effects`.
  * @param defer gets each effect in the middle of a transition, and runs it after
@@ -38,92 +127,8 @@ export function createSessionActor(
   effects: SessionEffects,
   defer: (effect: () => void) => void,
 ): SessionActor {
-  const handshake = handshakeMachine.provide({
-    actions: {
-      beginHandshake: () => {
-        defer(() => {
-          effects.beginHandshake()
-        })
-      },
-      sendAccept: () => {
-        defer(() => {
-          effects.sendAccept()
-        })
-      },
-    },
-  })
-  const reset = resetMachine.provide({
-    actions: {
-      discard: () => {
-        defer(() => {
-          effects.discard()
-        })
-      },
-      requestReset: ({ context }) => {
-        defer(() => {
-          effects.requestReset(context.epoch)
-        })
-      },
-    },
-    delays: { backOff: ({ context }) => backOffMs(context.backOffStep, context.limits, random.fraction()) },
-  })
-  const bye = byeMachine.provide({
-    actions: {
-      sendEnd: () => {
-        defer(() => {
-          effects.sendEnd()
-        })
-      },
-    },
-  })
-  const session = sessionMachine.provide({
-    actors: { handshake, reset, bye },
-    actions: {
-      startEpoch: ({ context }) => {
-        defer(() => {
-          effects.startEpoch(context.epoch)
-        })
-      },
-      reportOpen: () => {
-        defer(() => {
-          effects.reportOpen()
-        })
-      },
-      reportResetting: ({ context }) => {
-        defer(() => {
-          effects.reportResetting(context.error)
-        })
-      },
-      notifyRefusal: ({ context }) => {
-        if (context.role === 'server')
-          defer(() => {
-            effects.requestReset(context.epoch)
-          })
-      },
-      disconnect: () => {
-        defer(() => {
-          effects.disconnect()
-        })
-      },
-      release: () => {
-        defer(() => {
-          effects.release()
-        })
-      },
-      reportClosed: () => {
-        defer(() => {
-          effects.reportClosed()
-        })
-      },
-      reportFailed: ({ context }) => {
-        defer(() => {
-          effects.reportFailed(context.error)
-        })
-      },
-    },
-  })
-  const states = new Map<string, string>()
-  return createActor(session, {
+  const states = new Map<ChartName, string>()
+  const actor = createActor(wiredSessionMachine, {
     id: 'session',
     input,
     clock,
@@ -132,15 +137,16 @@ export function createSessionActor(
       const id = 'id' in inspected.actorRef ? inspected.actorRef.id : undefined
       if (!isChartName(id)) return
       const to = stateName(inspected.snapshot.value)
-      const from = states.get(id) ?? ''
-      const isRestart = inspected.event.type === 'xstate.init'
-      if (from === to && !isRestart) return
+      const from = inspected.event.type === 'xstate.init' ? '' : (states.get(id) ?? '')
+      if (from === to) return
       states.set(id, to)
       defer(() => {
-        effects.transition(id, isRestart ? '' : from, to)
+        effects.transition(id, from, to)
       })
     },
   })
+  WIRINGS.set(actor.system, { effects, defer, random })
+  return actor
 }
 
 function isChartName(id: unknown): id is ChartName {

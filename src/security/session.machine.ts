@@ -37,6 +37,8 @@ interface SessionContext {
   readonly role: 'client' | 'server'
   readonly limits: SessionLimits
   readonly epoch: number
+  /** The last incarnation that was open; 0 before the first. A server follows to any epoch above it, for others may have been forged. */
+  readonly provenEpoch: number
   /** Server: the epoch that the client began and that we have to follow. */
   readonly peerEpoch: number | undefined
   /** Re-handshakes in a row that failed. */
@@ -97,16 +99,17 @@ export const sessionMachine = setup({
     takePeerEpoch: assign({ epoch: ({ context, event }) => ('epoch' in event ? event.epoch : context.epoch) }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     countBackOff: assign({ backOffStep: ({ context }) => context.backOffStep + 1 }),
-    forgetAttempts: assign({ attempt: 0 }),
+    proveEpoch: assign({ provenEpoch: ({ context }) => context.epoch, attempt: 0 }),
     forgetBackOff: assign({ backOffStep: 0 }),
   },
   guards: {
     isClient: ({ context }) => context.role === 'client',
-    isNewerEpoch: ({ context, event }) => context.role === 'server' && 'epoch' in event && event.epoch > context.epoch,
+    isUnprovenEpoch: ({ context, event }) => isUnproven(context, event),
+    isOtherEpoch: ({ context, event }) => isUnproven(context, event) && 'epoch' in event && event.epoch !== context.epoch,
     mayStartOver: ({ context, event }) =>
-      context.role === 'server' &&
+      isUnproven(context, event) &&
       'epoch' in event &&
-      event.epoch > context.epoch &&
+      event.epoch !== context.epoch &&
       context.attempt < context.limits.maxResetAttempts,
   },
   delays: {
@@ -119,6 +122,7 @@ export const sessionMachine = setup({
     role: input.role,
     limits: input.limits,
     epoch: input.firstEpoch,
+    provenEpoch: 0,
     peerEpoch: undefined,
     attempt: 0,
     backOffStep: 0,
@@ -169,7 +173,7 @@ export const sessionMachine = setup({
     },
 
     open: {
-      entry: ['forgetAttempts', 'reportOpen'],
+      entry: ['proveEpoch', 'reportOpen'],
       after: { stableAfter: { actions: 'forgetBackOff' } },
       on: {
         close: { target: 'closing', actions: 'keepDrained' },
@@ -179,7 +183,7 @@ export const sessionMachine = setup({
         'engine.failed': { target: 'resetting', actions: 'keepError' },
         'stream.broken': { target: 'resetting', actions: 'keepError' },
         'peer.reset': { guard: 'isClient', target: 'resetting', actions: 'keepAsked' },
-        'peer.restarted': { guard: 'isNewerEpoch', target: 'resetting', actions: 'followPeer' },
+        'peer.restarted': { guard: 'isUnprovenEpoch', target: 'resetting', actions: 'followPeer' },
       },
     },
 
@@ -214,7 +218,7 @@ export const sessionMachine = setup({
               },
             ],
           },
-          on: { 'peer.restarted': { guard: 'isNewerEpoch', actions: 'toReset' } },
+          on: { 'peer.restarted': { guard: 'isUnprovenEpoch', actions: 'toReset' } },
         },
         handshaking: {
           entry: 'startEpoch',
@@ -246,7 +250,7 @@ export const sessionMachine = setup({
             'peer.violated': { actions: 'toHandshake' },
             'peer.reset': { guard: 'isClient', actions: 'toHandshake' },
             // Not counted: hellos can be forged, and must not use the attempts up. The reset timeout bounds them.
-            'peer.restarted': { guard: 'isNewerEpoch', target: 'recovering', actions: 'followPeer' },
+            'peer.restarted': { guard: 'isOtherEpoch', target: 'recovering', actions: 'followPeer' },
           },
         },
       },
@@ -284,3 +288,7 @@ export const sessionMachine = setup({
     failed: { entry: ['release', 'reportFailed'], type: 'final' },
   },
 })
+
+function isUnproven({ role, provenEpoch }: SessionContext, event: SessionMachineEvent): boolean {
+  return role === 'server' && event.type === 'peer.restarted' && event.epoch > provenEpoch
+}

@@ -58,8 +58,8 @@ export class StreamSession implements SecureChannel {
   #envelope: Envelope
   /** Where the hello of a newer epoch came from. */
   #offered: Envelope
-  /** Where the peer was when it last proved itself. */
-  #proven: Envelope | undefined
+  /** Where the peer was when it last proved itself, and in which epoch. */
+  #proven: { readonly envelope: Envelope; readonly epoch: number } | undefined
 
   constructor(
     { id, envelope, counters, ...sessionOptions }: StreamSessionOptions,
@@ -102,9 +102,10 @@ export class StreamSession implements SecureChannel {
   }
 
   receiveTls(frame: TlsFrame, envelope: Envelope): Verdict {
-    if (frame.epoch > this.#epoch && this.#role === 'server' && frame.sequence === 0) {
+    if (this.#role === 'server' && frame.sequence === 0 && !this.#isNext(frame)) {
       this.#offered = envelope
       this.#session.peerRestarted(frame.epoch)
+      this.#offered = this.#envelope
     }
     if (frame.epoch !== this.#epoch) {
       return this.#drop(frame.epoch < this.#epoch ? 'staleEpoch' : 'unexpectedEpoch')
@@ -133,6 +134,10 @@ export class StreamSession implements SecureChannel {
     else this.#drop(epoch < this.#epoch ? 'staleEpoch' : 'unexpectedEpoch')
   }
 
+  #isNext({ epoch, sequence }: TlsFrame): boolean {
+    return epoch === this.#epoch && sequence === this.#nextIn
+  }
+
   #drop(reason: keyof StreamCounters): 'dropped' {
     this.#counters[reason] += 1
     return 'dropped'
@@ -156,7 +161,7 @@ export class StreamSession implements SecureChannel {
         this.#requestReset(event.epoch)
         return
       case 'open':
-        this.#proven = this.#envelope
+        this.#proven = { envelope: this.#envelope, epoch: event.epoch }
         this.#report(event)
         return
       case 'message':
@@ -175,12 +180,15 @@ export class StreamSession implements SecureChannel {
     }
   }
 
-  /** To where the peer last proved itself, and to where its newest hello came from: that may be the peer after it moved. */
+  /** To where the newest hello came from. If it was forged, the peer still is where, and in the epoch that, it proved itself. */
   #requestReset(epoch: number): void {
-    const frame: Frame = { kind: 'reset', ...this.#sender(epoch) }
+    this.#emitReset(epoch, this.#envelope)
+    if (this.#proven !== undefined && this.#proven.epoch !== epoch) this.#emitReset(this.#proven.epoch, this.#proven.envelope)
+  }
+
+  #emitReset(epoch: number, envelope: Envelope): void {
     this.#counters.resetsSent += 1
-    this.#emit(frame, this.#envelope)
-    if (this.#proven !== undefined && !isSameEnvelope(this.#proven, this.#envelope)) this.#emit(frame, this.#proven)
+    this.#emit({ kind: 'reset', ...this.#sender(epoch) }, envelope)
   }
 
   #sender(epoch: number): { from: 'client' | 'server'; sessionId: SessionId; epoch: number } {

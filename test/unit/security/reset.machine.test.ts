@@ -7,6 +7,7 @@ const error = { code: 'ERR_SZMQ_STREAM_BROKEN', message: 'a frame is missing' } 
 const client: ResetInput = {
   role: 'client',
   epoch: 4,
+  provenEpoch: 3,
   attempt: 0,
   backOffStep: 0,
   peerEpoch: undefined,
@@ -50,8 +51,13 @@ describe('the reset of a server', () => {
     expect(restarted).toMatchObject({ state: 'restarting', output: { kind: 'restart', epoch: 7 } })
   })
 
-  it.each([3, 4])('does not go back to epoch %i', (epoch) => {
+  it.each([2, 3])('does not go back to epoch %i, which was proven or before one that was', (epoch) => {
     expect(walk(resetMachine, server, [{ type: 'peer.restarted', epoch } as never]).state).toBe('asking.awaitingPeerHello')
+  })
+
+  it('takes the epoch again that failed: whoever began it may not have been the client', () => {
+    const restarted = walk(resetMachine, server, [{ type: 'peer.restarted', epoch: 4 } as never])
+    expect(restarted).toMatchObject({ state: 'restarting', output: { kind: 'restart', epoch: 4 } })
   })
 
   it('gives the client up when no hello comes in time', () => {

@@ -148,6 +148,7 @@ describe('the session chart', () => {
       'isDrained',
       'limits',
       'peerEpoch',
+      'provenEpoch',
       'role',
     ])
   })
