@@ -4,7 +4,7 @@ import type { Clock } from '../../src/shared/clock.ts'
 import type { SzmqError } from '../../src/shared/errors.ts'
 import { insecureCleartextEngine } from '../../src/testing/cleartext-engine.ts'
 import { SeededRandom } from '../../src/testing/seeded-random.ts'
-import type { ChannelEvent, SecureChannel } from '../../src/transport/secure-channel.ts'
+import type { ChannelEvent, ChannelObservation, SecureChannel } from '../../src/transport/secure-channel.ts'
 import { StreamClient, StreamServer } from '../../src/transport/stream.ts'
 import type { StreamLimits } from '../../src/transport/stream-limits.ts'
 import type { FrameOutput } from '../../src/transport/stream-session.ts'
@@ -33,9 +33,15 @@ export interface StreamNetworkOptions {
 export class Recorder {
   readonly events: ChannelEvent[] = []
   channel: SecureChannel | undefined
+  /** Where each chart stands, as its transitions told. */
+  readonly charts = new Map<string, string>()
 
   readonly listener = (event: ChannelEvent): void => {
     this.events.push(event)
+  }
+
+  readonly observe = (_id: string, observation: ChannelObservation): void => {
+    if (observation.kind === 'transition') this.charts.set(observation.chart, observation.to)
   }
 
   get kinds(): readonly ChannelEvent['kind'][] {
@@ -82,7 +88,11 @@ export class StreamNetwork {
     } = options
     this.server = new StreamServer(
       { engine: serverEngine, limits, sessionLimits },
-      { clock, random: this.#random },
+      {
+        clock,
+        random: this.#random,
+        observe: (id, observation) => this.channels.findLast(({ channel }) => channel?.id === id)?.observe(id, observation),
+      },
       (frame) => {
         this.#sendToClient(frame)
       },
@@ -103,7 +113,7 @@ export class StreamNetwork {
     const recorder = new Recorder()
     const stream = new StreamClient(
       { engine, sessionLimits: this.#options.sessionLimits ?? {} },
-      { clock: this.#options.clock, random: this.#random },
+      { clock: this.#options.clock, random: this.#random, observe: recorder.observe },
       ({ parts }) => {
         this.#push({ to: 'server', client: name, parts })
       },
