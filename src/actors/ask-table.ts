@@ -53,7 +53,8 @@ export class AskTable {
     describe: () => string,
     { timeoutMs = DEFAULT_ASK_TIMEOUT_MS, signal }: AskOptions = {},
   ): { readonly id: number; readonly promise: Promise<unknown> } {
-    if (!(timeoutMs > 0)) throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `timeoutMs is ${timeoutMs}; expected a positive number`)
+    if (!(timeoutMs > 0))
+      throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `timeoutMs is ${timeoutMs}; expected a positive number`)
     const id = this.#nextId
     this.#nextId += 1
     if (signal?.aborted === true) return { id, promise: Promise.reject(aborted(describe())) }
@@ -144,10 +145,13 @@ export class AskTable {
 
   #arm(at: Instant): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer.handle)
-    const handle = this.#clock.setTimeout(() => {
-      this.#timer = undefined
-      this.#expire()
-    }, Math.max(0, at - this.#clock.now()))
+    const handle = this.#clock.setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#expire()
+      },
+      Math.max(0, at - this.#clock.now()),
+    )
     this.#timer = { handle, at }
   }
 

@@ -307,7 +307,10 @@ export class Cell {
   }
 
   #unknownError(selector: number): SzmqError {
-    return new SzmqError('ERR_SZMQ_UNKNOWN_MESSAGE', `${this.path} has no message number ${selector}: do both sides run the same version?`)
+    return new SzmqError(
+      'ERR_SZMQ_UNKNOWN_MESSAGE',
+      `${this.path} has no message number ${selector}: do both sides run the same version?`,
+    )
   }
 }
 

@@ -94,7 +94,10 @@ export function defineActor<const P extends Protocol, State>(
   // The same module evaluated again (a test runner, a query in the URL) replaces its own definition; another protocol is a mistake.
   const earlier = definitions.get(key)
   if (earlier !== undefined && !hasSameMessages(earlier, untyped)) {
-    throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `two actors named '${name}' in ${moduleUrl}: a name is unique in its module`)
+    throw new SzmqError(
+      'ERR_SZMQ_INVALID_ARGUMENT',
+      `two actors named '${name}' in ${moduleUrl}: a name is unique in its module`,
+    )
   }
   definitions.set(key, untyped)
   return definition
@@ -137,6 +140,9 @@ function assertHandlersMatch({ name, protocol, on }: AnyDefinition): void {
 
 function assertMailbox({ name, mailbox }: AnyDefinition): void {
   if (!(mailbox.capacity >= 1)) {
-    throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `actor '${name}': a mailbox of ${mailbox.capacity} messages; expected 1 or more`)
+    throw new SzmqError(
+      'ERR_SZMQ_INVALID_ARGUMENT',
+      `actor '${name}': a mailbox of ${mailbox.capacity} messages; expected 1 or more`,
+    )
   }
 }

@@ -32,6 +32,7 @@ export class Outbox {
   readonly #codec: MessageCodec
   /** Hands a packed batch on; false: not now, {@link resume} will be called. */
   readonly #carry: (batch: Uint8Array) => boolean
+  readonly #maxBatchBytes: number
   readonly #markDirty: (outbox: Outbox) => void
   readonly #onUndelivered: (letter: Undelivered) => void
 
@@ -50,18 +51,22 @@ export class Outbox {
     destination,
     codec,
     carry,
+    maxBatchBytes,
     markDirty,
     onUndelivered,
   }: {
     readonly destination: string
     readonly codec: MessageCodec
     readonly carry: (batch: Uint8Array) => boolean
+    /** The longest batch that the way takes; a single message that is longer is refused. */
+    readonly maxBatchBytes: number
     readonly markDirty: (outbox: Outbox) => void
     readonly onUndelivered: (letter: Undelivered) => void
   }) {
     this.destination = destination
     this.#codec = codec
     this.#carry = carry
+    this.#maxBatchBytes = maxBatchBytes
     this.#markDirty = markDirty
     this.#onUndelivered = onUndelivered
   }
@@ -163,6 +168,10 @@ export class Outbox {
         if (values === undefined) break
         const bytes = this.#encode(values)
         if (bytes === undefined) continue
+        if (bytes.length > this.#maxBatchBytes) {
+          this.#splitOversized(values, bytes.length)
+          continue
+        }
         this.#blocked = { bytes, values }
       }
       if (!this.#carry(this.#blocked.bytes)) return
@@ -186,6 +195,23 @@ export class Outbox {
       values.push(...packable)
       return values.length === 0 ? undefined : this.#codec.encode(values)
     }
+  }
+
+  /** Halves, until only the messages that are too long by themselves are left over. */
+  #splitOversized(values: unknown[], length: number): void {
+    const messages: (readonly unknown[])[] = []
+    forEachMessage(values, (message) => messages.push(message))
+    if (messages.length > 1) {
+      const middle = Math.ceil(messages.length / 2)
+      this.#sealed.unshift(messages.slice(0, middle).flat(1), messages.slice(middle).flat(1))
+      return
+    }
+    this.#waiting -= 1
+    const error = new SzmqError(
+      'ERR_SZMQ_LIMIT_EXCEEDED',
+      `a message of ${length} bytes to ${this.destination}; at most ${this.#maxBatchBytes} go: send large data in pieces`,
+    )
+    this.#discard(values, 'not-serializable', error)
   }
 
   #isPackable(message: readonly unknown[]): boolean {
@@ -229,7 +255,7 @@ type PackedMessage = [target: number, operation: number, payload: unknown, askId
 
 /** Calls `use` with the three or four places of each message in a flat batch. */
 function forEachMessage(values: readonly unknown[], use: (message: readonly unknown[]) => void): void {
-  for (let at = 0; at < values.length; ) {
+  for (let at = 0; at < values.length;) {
     const places = 3 + ((values[at + 1] as number) & 1)
     use(values.slice(at, at + places))
     at += places

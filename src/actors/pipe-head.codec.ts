@@ -7,8 +7,7 @@ import { SzmqError } from '../shared/errors.ts'
  * - `fromNode`: the sending thread is the host, and thread `thread` of `node` sent it.
  */
 export type PipeHead =
-  | { readonly kind: 'local' }
-  | { readonly kind: 'toNode' | 'fromNode'; readonly node: string; readonly thread: number }
+  { readonly kind: 'local' } | { readonly kind: 'toNode' | 'fromNode'; readonly node: string; readonly thread: number }
 
 const KINDS = ['local', 'toNode', 'fromNode'] as const
 /** Names of nodes' incarnations are short and ASCII. */

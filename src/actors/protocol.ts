@@ -8,7 +8,10 @@ export interface TellSpec<Message extends StandardSchemaV1 = StandardSchemaV1> {
 }
 
 /** A message with an answer. */
-export interface AskSpec<Message extends StandardSchemaV1 = StandardSchemaV1, Answer extends StandardSchemaV1 = StandardSchemaV1> {
+export interface AskSpec<
+  Message extends StandardSchemaV1 = StandardSchemaV1,
+  Answer extends StandardSchemaV1 = StandardSchemaV1,
+> {
   readonly kind: 'ask'
   readonly message: Message
   readonly answer: Answer
@@ -35,13 +38,17 @@ export type TellNames<P extends Protocol> = { [Name in keyof P]: P[Name] extends
 /** Names of the messages that are asked. */
 export type AskNames<P extends Protocol> = { [Name in keyof P]: P[Name] extends AskSpec ? Name : never }[keyof P] & string
 /** What a sender gives. */
-export type PayloadOf<Spec> = Spec extends { readonly message: infer M extends StandardSchemaV1 } ? StandardSchemaV1.InferInput<M> : never
+export type PayloadOf<Spec> = Spec extends { readonly message: infer M extends StandardSchemaV1 }
+  ? StandardSchemaV1.InferInput<M>
+  : never
 /** What a handler gets. */
 export type ReceivedOf<Spec> = Spec extends { readonly message: infer M extends StandardSchemaV1 }
   ? StandardSchemaV1.InferOutput<M>
   : never
 /** What a handler answers. */
-export type AnswerOf<Spec> = Spec extends { readonly answer: infer A extends StandardSchemaV1 } ? StandardSchemaV1.InferInput<A> : never
+export type AnswerOf<Spec> = Spec extends { readonly answer: infer A extends StandardSchemaV1 }
+  ? StandardSchemaV1.InferInput<A>
+  : never
 /** What an asker gets. */
 export type AnsweredOf<Spec> = Spec extends { readonly answer: infer A extends StandardSchemaV1 }
   ? StandardSchemaV1.InferOutput<A>
@@ -71,7 +78,10 @@ export function parsePayload(schema: StandardSchemaV1, payload: unknown, what: s
   const result = schema['~standard'].validate(payload)
   if (result instanceof Promise) {
     result.catch(() => {})
-    throw new SzmqError('ERR_SZMQ_BAD_MESSAGE', `${what}: its schema validates asynchronously; only synchronous schemas keep messages in order`)
+    throw new SzmqError(
+      'ERR_SZMQ_BAD_MESSAGE',
+      `${what}: its schema validates asynchronously; only synchronous schemas keep messages in order`,
+    )
   }
   if (result.issues === undefined) return result.value
   throw new SzmqError('ERR_SZMQ_BAD_MESSAGE', `${what} does not fit its schema: ${result.issues.map(describeIssue).join('; ')}`)

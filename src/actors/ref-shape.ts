@@ -35,7 +35,10 @@ export function encodeShape(shape: RefShape): readonly string[] {
 /** @throws ERR_SZMQ_MALFORMED_MESSAGE */
 export function decodeShape(encoded: unknown): RefShape {
   if (!Array.isArray(encoded) || encoded.length > MAX_MESSAGES || !encoded.every(isEncodedMessage)) {
-    throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'a list of messages that an actor understands does not have the expected form')
+    throw new SzmqError(
+      'ERR_SZMQ_MALFORMED_MESSAGE',
+      'a list of messages that an actor understands does not have the expected form',
+    )
   }
   const key = encoded.join('\n')
   let shape = decodedShapes.get(key)

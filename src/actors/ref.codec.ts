@@ -8,7 +8,8 @@ import type { Runtime } from './runtime.ts'
 let receiver: Runtime | undefined
 
 registerMessageExtension(REF_EXTENSION, ActorRef, {
-  pack: ({ address: { node, thread, id, path }, shape }) => Buffer.from(JSON.stringify([node, thread, id, path, encodeShape(shape)])),
+  pack: ({ address: { node, thread, id, path }, shape }) =>
+    Buffer.from(JSON.stringify([node, thread, id, path, encodeShape(shape)])),
   unpack: (bytes) => decodeRef(bytes),
 })
 
@@ -37,7 +38,8 @@ function decodeRef(bytes: Uint8Array): ActorRef {
   }
   if (receiver === undefined || !Array.isArray(parts) || parts.length !== 5) throw malformedRef()
   const [node, thread, id, path, shape] = parts as unknown[]
-  if (typeof node !== 'string' || typeof path !== 'string' || !isIndex(thread) || thread > 255 || !isIndex(id)) throw malformedRef()
+  if (typeof node !== 'string' || typeof path !== 'string' || !isIndex(thread) || thread > 255 || !isIndex(id))
+    throw malformedRef()
   return receiver.createRef({ node, thread, id, path }, decodeShape(shape))
 }
 

@@ -14,7 +14,9 @@ type AskArguments<Payload> = [Payload] extends [void | undefined]
     : [payload: Payload, options?: AskOptions]
 
 /** One function for each message that can be told. */
-export type Tells<P extends Protocol> = { readonly [Name in TellNames<P>]: (...payload: PayloadArguments<PayloadOf<P[Name]>>) => void }
+export type Tells<P extends Protocol> = {
+  readonly [Name in TellNames<P>]: (...payload: PayloadArguments<PayloadOf<P[Name]>>) => void
+}
 
 /** One function for each message that can be asked. */
 export type Asks<P extends Protocol> = {
@@ -88,7 +90,9 @@ export class ActorRef<P extends Protocol = Protocol> {
  * A schema for a ref in a message: `tell(z.object({ … }))` takes plain schemas; for a ref alone use `tell(refTo(() => Counter))`.
  * The function allows definitions that name each other. Checks that the ref understands every message of the definition.
  */
-export function refTo<P extends Protocol>(definition: () => { readonly name: string; readonly protocol: P }): StandardSchemaV1<ActorRef<P>> {
+export function refTo<P extends Protocol>(
+  definition: () => { readonly name: string; readonly protocol: P },
+): StandardSchemaV1<ActorRef<P>> {
   return {
     '~standard': {
       version: 1,

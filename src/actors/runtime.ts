@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.ts'
 import { SzmqError } from '../shared/errors.ts'
-import type { MessageCodec } from '../transport/index.ts'
+import { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES, type MessageCodec } from '../transport/index.ts'
 import { AskTable, type AskOptions } from './ask-table.ts'
 import { Cell, type ActorFailure, type CellHost } from './cell.ts'
 import { DeadLetters, type DeadLetter, type DeadLetterReason } from './dead-letters.ts'
@@ -110,23 +110,22 @@ export class Runtime implements CellHost {
   }
 
   /** A ref to any actor, wherever `address` leads. */
-  createRef(address: ActorAddress, shape: RefShape): ActorRef {
-    return new ActorRef(address, shape, this.#routeTo(address))
+  createRef(address: ActorAddress, shape: RefShape, route = this.#routeTo(address)): ActorRef {
+    return new ActorRef(address, shape, route)
   }
 
   refTo(cell: Cell, definition = cell.definition): ActorRef {
     return this.createRef(cell.address, this.#shapeOf(definition?.messageTypes ?? []))
   }
 
-  /** What an actor of this thread understands; undefined when it is not here. */
-  shapeOfActor(id: number): RefShape | undefined {
-    const definition = this.#cells.get(id)?.definition
-    return definition === undefined ? undefined : this.#shapeOf(definition.messageTypes)
-  }
-
   /** Stops the actor behind everything that this thread sent to it before. */
   async stopActor(address: ActorAddress, options: AskOptions): Promise<void> {
     await this.#routeTo(address).ask(Signal.stop, undefined, 'stop', options)
+  }
+
+  /** Tells the runtime of another thread of this node. */
+  signalThread(thread: number, selector: number, payload: unknown): void {
+    this.#outboxTo({ node: undefined, thread }).push(RUNTIME_ID, selector, payload)
   }
 
   /** Asks the runtime of another thread or node. */
@@ -152,7 +151,7 @@ export class Runtime implements CellHost {
     const values = this.#codec.decode(batch)
     const outbox = this.#outboxTo(peer)
     const isForeign = peer.node !== undefined
-    for (let at = 0; at < values.length; ) {
+    for (let at = 0; at < values.length;) {
       const target = values[at]
       const operation = values[at + 1]
       const payload = values[at + 2]
@@ -308,7 +307,11 @@ export class Runtime implements CellHost {
       },
       ask: (selector, payload, message, options) => {
         const outbox = findOutbox()
-        const { id: askId, promise } = this.#asks.open(outbox, () => `${path} on ${outbox.destination} asked for '${message}'`, options)
+        const { id: askId, promise } = this.#asks.open(
+          outbox,
+          () => `${path} on ${outbox.destination} asked for '${message}'`,
+          options,
+        )
         if (selector >= FIRST_SELECTOR) this.#sent += 1
         try {
           outbox.push(id, selector, payload, askId)
@@ -331,6 +334,7 @@ export class Runtime implements CellHost {
         destination,
         codec: this.#codec,
         carry: (batch) => this.#dependencies.carry(peer, batch),
+        maxBatchBytes: peer.node === undefined ? MAX_THREAD_BATCH_BYTES : MAX_NODE_BATCH_BYTES,
         markDirty: (dirty) => {
           this.#markDirty(dirty)
         },
@@ -364,7 +368,14 @@ export class Runtime implements CellHost {
     this.#asks.failAllTo(outbox, (what) => new SzmqError(error.code, `${what}: ${error.message}. The outcome is unknown`))
   }
 
-  #deliverTo(target: number, selector: number, payload: unknown, askId: number | undefined, outbox: Outbox, isForeign: boolean): void {
+  #deliverTo(
+    target: number,
+    selector: number,
+    payload: unknown,
+    askId: number | undefined,
+    outbox: Outbox,
+    isForeign: boolean,
+  ): void {
     const cell = this.#cells.get(target)
     const answerer = askId === undefined ? undefined : outbox.answererFor(askId)
     if (cell === undefined) {

@@ -2,6 +2,7 @@ import { systemClock } from '../shared/system-clock.driver.ts'
 import { Board, Doorbell, Mesh, openPair, type BoardShare } from '../transport/index.ts'
 import type { ActorFailure } from './cell.ts'
 import type { DeadLetter } from './dead-letters.ts'
+import { importModule } from './import-module.driver.ts'
 import { decodePipeHead, encodePipeHead } from './pipe-head.codec.ts'
 import { createRefCodec } from './ref.codec.ts'
 import { Runtime, type Peer, type RuntimeDependencies } from './runtime.ts'
@@ -56,9 +57,7 @@ export function openThreadEnd({ system, node, thread, board: share }: ThreadEndO
       turns: eventLoopTurns,
       createCodec: createRefCodec,
       carry,
-      importModule: async (url) => {
-        await import(url)
-      },
+      importModule,
       onCaughtUp: () => {
         mesh.wake()
         hooks.onCaughtUp?.()

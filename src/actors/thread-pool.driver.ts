@@ -7,7 +7,16 @@ import type { FromThread, ToThread } from './thread-messages.ts'
 /** A thread that was told to end is given this long before it is terminated. */
 const END_GRACE_MS = 2_000
 
-const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './thread-main.driver.ts' : './thread-main.driver.js', import.meta.url)
+/** Run from its sources, szmq needs a loader before its first line on the thread; built, nothing. */
+const ENTRY: { readonly source: string | URL; readonly isCode: boolean } = import.meta.url.endsWith('.ts')
+  ? {
+      source: `import('tsx/esm/api').then(({ register }) => {
+        register()
+        return import(${JSON.stringify(new URL('./thread-main.driver.ts', import.meta.url).href)})
+      })`,
+      isCode: true,
+    }
+  : { source: new URL('./thread-main.driver.js', import.meta.url), isCode: false }
 
 /** The worker threads of one system, by slot on its board. */
 export class ThreadPool {
@@ -25,7 +34,7 @@ export class ThreadPool {
   /** Resolves when the thread runs. @throws ERR_SZMQ_THREAD_LOST when it ends before. */
   start(options: ThreadEndOptions): Promise<void> {
     const { thread } = options
-    const worker = new Worker(ENTRY, { workerData: options, name: `szmq-${thread}` })
+    const worker = new Worker(ENTRY.source, { eval: ENTRY.isCode, workerData: options, name: `szmq-${thread}`, execArgv: [] })
     this.#workers.set(thread, worker)
     this.#board.setLife(thread, 'live')
     return new Promise((resolve, reject) => {

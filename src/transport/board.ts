@@ -102,7 +102,11 @@ export class Board {
       tail: at + TAIL,
       framesTaken: at + FRAMES_TAKEN,
       starved: at + STARVED,
-      ring: new Uint8Array(this.share.buffer, this.#ringsAt + (from * this.slots + to) * this.share.ringBytes, this.share.ringBytes),
+      ring: new Uint8Array(
+        this.share.buffer,
+        this.#ringsAt + (from * this.slots + to) * this.share.ringBytes,
+        this.share.ringBytes,
+      ),
     }
   }
 

@@ -1,6 +1,18 @@
 /** What the layers above may use. */
 export { Board, MAX_THREADS, type BoardShare } from './board.ts'
 export { Doorbell } from './doorbell.driver.ts'
+export { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES } from './batch-limits.ts'
 export { Mesh, type MeshListener } from './mesh.ts'
 export { createMessageCodec, REF_EXTENSION, registerMessageExtension, type MessageCodec } from './message.codec.ts'
 export { openPair } from './zmq.driver.ts'
+export type { LinkCounters, LinkEvent, NodeIdentity } from './link.ts'
+export {
+  connectToNode,
+  listenForNodes,
+  readNodeCredentials,
+  type NodeCredentials,
+  type NodeLink,
+  type NodeListener,
+  type WireCounters,
+} from './node-link.driver.ts'
+export type { TlsFacts } from '../security/tls-engine.ts'

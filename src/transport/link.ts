@@ -1,4 +1,5 @@
 import type { TlsFacts } from '../security/tls-engine.ts'
+import { MAX_NODE_BATCH_BYTES } from './batch-limits.ts'
 import { assertNever } from '../shared/assert-never.ts'
 import type { Clock, Instant, TimerHandle } from '../shared/clock.ts'
 import { messageOf, SzmqError } from '../shared/errors.ts'
@@ -26,7 +27,7 @@ export interface LinkLimits {
 export const DEFAULT_LINK_LIMITS: LinkLimits = {
   maxUnackedBatches: 512,
   maxUnackedBytes: 8 * 1024 * 1024,
-  maxBatchBytes: 16 * 1024 * 1024 - 64,
+  maxBatchBytes: MAX_NODE_BATCH_BYTES,
   ackDelayMs: 5,
   ackEveryBatches: 32,
   heartbeatMs: 1_000,
@@ -147,7 +148,10 @@ export class Link {
   send(to: number, from: number, body: Uint8Array): boolean {
     const { maxBatchBytes, maxUnackedBatches, maxUnackedBytes } = this.#limits
     if (body.length > maxBatchBytes) {
-      throw new SzmqError('ERR_SZMQ_LIMIT_EXCEEDED', `a batch of ${body.length} bytes to another node; at most ${maxBatchBytes} go`)
+      throw new SzmqError(
+        'ERR_SZMQ_LIMIT_EXCEEDED',
+        `a batch of ${body.length} bytes to another node; at most ${maxBatchBytes} go`,
+      )
     }
     const isFull =
       this.#unacked.length >= maxUnackedBatches ||
@@ -251,7 +255,9 @@ export class Link {
 
   #takeHello({ name, incarnation, receivedUpTo }: Extract<LinkMessage, { kind: 'hello' }>): void {
     if (this.#peer !== undefined && this.#peer.incarnation !== incarnation) {
-      this.destroy(new SzmqError('ERR_SZMQ_NODE_LOST', `node ${this.#peer.name} was started anew: it is another incarnation now`))
+      this.destroy(
+        new SzmqError('ERR_SZMQ_NODE_LOST', `node ${this.#peer.name} was started anew: it is another incarnation now`),
+      )
       return
     }
     this.#phase = 'flowing'

@@ -102,7 +102,10 @@ export class Mesh {
     for (;;) {
       let takenInRound = 0
       for (const pipe of [...this.#pipes.values()]) {
-        takenInRound += await pipe.drain(FRAMES_PER_VISIT, () => this.#pipes.has(pipe.peer) && this.#listener.mayTake(pipe.peer))
+        takenInRound += await pipe.drain(
+          FRAMES_PER_VISIT,
+          () => this.#pipes.has(pipe.peer) && this.#listener.mayTake(pipe.peer),
+        )
       }
       taken += takenInRound
       if (takenInRound === 0) return false
@@ -119,6 +122,8 @@ export class Mesh {
   }
 
   #noticeRoom(): void {
+    // A batch longer than the ring was taken as a whole, but goes in slices.
+    for (const pipe of this.#pipes.values()) pipe.resume()
     for (const to of [...this.#waitingForRoom]) {
       if (this.#pipes.get(to)?.resume() ?? true) {
         this.#waitingForRoom.delete(to)

@@ -103,13 +103,9 @@ function assertPlausible(bytes: Uint8Array): void {
 const OPAQUE_EXTENSIONS: ReadonlySet<number> = new Set([REF_EXTENSION, 0x42, 0x74, 0xff])
 
 /** For the tokens 0xc0 … 0xdf (MessagePack specification, "Formats"): size of the length field. */
-const LENGTH_BYTES = [
-  0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4,
-] as const
+const LENGTH_BYTES = [0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4] as const
 /** … and what always follows: an extension's type byte, a number's bytes. */
-const FIXED_BYTES = [
-  0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 0, 0, 0, 0, 0, 0, 0,
-] as const
+const FIXED_BYTES = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 0, 0, 0, 0, 0, 0, 0] as const
 
 function readLength(bytes: Uint8Array, at: number, lengthBytes: number): number {
   let length = 0

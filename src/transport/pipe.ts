@@ -147,7 +147,9 @@ export class Pipe {
   }
 
   #hasFrameRoom(): boolean {
-    return this.#framesInFlight() < PIPE_WINDOW_FRAMES || this.#roomAfterStarving(() => this.#framesInFlight() < PIPE_WINDOW_FRAMES)
+    return (
+      this.#framesInFlight() < PIPE_WINDOW_FRAMES || this.#roomAfterStarving(() => this.#framesInFlight() < PIPE_WINDOW_FRAMES)
+    )
   }
 
   #framesInFlight(): number {

@@ -1,0 +1,228 @@
+import { SzmqError } from '../shared/errors.ts'
+import {
+  connectToNode,
+  listenForNodes,
+  readNodeCredentials,
+  type LinkEvent,
+  type NodeIdentity,
+  type NodeLink,
+  type NodeListener,
+} from '../transport/index.ts'
+import { authorityOf, parseAddress } from './address.ts'
+import type { AskOptions } from './ask-table.ts'
+import type { RefShape } from './ref-shape.ts'
+import { readResolveAnswer } from './resolve.ts'
+import type { Runtime } from './runtime.ts'
+import { Signal, type ResolvePayload } from './signal.ts'
+import type { LinkPort, Switchboard } from './switchboard.ts'
+import type { LinkInfo, NodeOptions, SystemEvent } from './system.ts'
+import { HOST_THREAD } from './thread-end.driver.ts'
+
+type Credentials = Awaited<ReturnType<typeof readNodeCredentials>>
+
+export interface NodeLinksOptions {
+  readonly node: NodeOptions
+  readonly local: NodeIdentity
+  readonly switchboard: Switchboard
+  readonly onEvent: (event: SystemEvent) => void
+  readonly onNodeLost: (node: string, reason: string) => void
+  /** The link to that node takes batches again. */
+  readonly onNodeRoom: (node: string) => void
+  /** A batch that the other node has not acknowledged before it was lost. */
+  readonly bury: (batch: Uint8Array, to: string) => void
+}
+
+/** One outgoing link: the node it leads to, once that is known. */
+interface Outgoing {
+  readonly up: Promise<LinkPort>
+  readonly nodeLink: NodeLink
+}
+
+/** The links of one node to others, made by either side. */
+export class NodeLinks {
+  readonly #options: NodeLinksOptions
+  readonly #credentials: Credentials
+  readonly #nodeLinks = new Set<NodeLink>()
+  readonly #outgoing = new Map<string, Outgoing>()
+  #listener: NodeListener | undefined
+  #onEmpty: (() => void) | undefined
+
+  private constructor(options: NodeLinksOptions, credentials: Credentials) {
+    this.#options = options
+    this.#credentials = credentials
+  }
+
+  static async open(options: NodeLinksOptions): Promise<NodeLinks> {
+    const links = new NodeLinks(options, await readNodeCredentials(options.node.tls))
+    const { listen } = options.node
+    if (listen !== undefined) {
+      links.#listener = await listenForNodes({
+        endpoint: listen,
+        credentials: links.#credentials,
+        local: options.local,
+        onLink: (nodeLink) => links.#follow(nodeLink, 'a node that calls'),
+      })
+    }
+    return links
+  }
+
+  /** `127.0.0.1:7000` when it listens. */
+  get authority(): string | undefined {
+    return this.#listener === undefined ? undefined : authorityOf(this.#listener.endpoint)
+  }
+
+  infos(): readonly LinkInfo[] {
+    const infos: LinkInfo[] = []
+    for (const nodeLink of this.#nodeLinks) {
+      const info = infoOf(nodeLink)
+      if (info !== undefined) infos.push(info)
+    }
+    return infos
+  }
+
+  /** Links to the node of `address` if there is no link yet, and asks it who is there. */
+  async resolve(
+    address: string,
+    runtime: Runtime,
+    options: AskOptions,
+  ): Promise<{
+    readonly node: string
+    readonly thread: number
+    readonly id: number
+    readonly path: string
+    readonly shape: RefShape
+  }> {
+    const { host, port, system, path } = parseAddress(address)
+    const link = await this.#linkTo(host, port)
+    const payload: ResolvePayload = { system, path }
+    const answer = await runtime.askRuntime(
+      { node: link.node, thread: HOST_THREAD },
+      Signal.resolve,
+      payload,
+      `resolving ${address}`,
+      options,
+    )
+    return { node: link.node, path, ...readResolveAnswer(answer) }
+  }
+
+  /** Ends the link to a node that broke the protocol. */
+  dismiss(node: string, error: SzmqError): void {
+    for (const { link } of this.#nodeLinks) if (link.peer?.incarnation === node) link.destroy(error)
+  }
+
+  /** Says bye to every node, waits for theirs, and closes the sockets. */
+  async close(deadlineMs: number): Promise<void> {
+    if (this.#nodeLinks.size > 0) {
+      const empty = new Promise<void>((resolve) => {
+        this.#onEmpty = resolve
+      })
+      for (const { link } of [...this.#nodeLinks]) link.close()
+      const timer = setTimeout(() => {
+        for (const { link } of [...this.#nodeLinks]) {
+          link.destroy(new SzmqError('ERR_SZMQ_TRUNCATED', `the other node did not answer our bye within ${deadlineMs} ms`))
+        }
+      }, deadlineMs)
+      if (this.#nodeLinks.size > 0) await empty
+      clearTimeout(timer)
+    }
+    // One more turn: the last frames of a bye are still on their way to the socket.
+    await new Promise((resolve) => setTimeout(resolve, FAREWELL_MS))
+    this.#listener?.close()
+    for (const { nodeLink } of this.#outgoing.values()) nodeLink.dispose()
+  }
+
+  #linkTo(host: string, port: number): Promise<LinkPort> {
+    const key = `${host}:${port}`
+    const known = this.#outgoing.get(key)
+    if (known !== undefined) return known.up
+    let settle: { readonly resolve: (port: LinkPort) => void; readonly reject: (error: SzmqError) => void } | undefined
+    const up = new Promise<LinkPort>((resolve, reject) => {
+      settle = { resolve, reject }
+    })
+    up.catch(() => {})
+    let follow: ((event: LinkEvent) => void) | undefined
+    const nodeLink = connectToNode({ host, port, credentials: this.#credentials, local: this.#options.local }, (event) => {
+      follow?.(event)
+      if (event.kind === 'up') {
+        const link = this.#options.switchboard.linkTo(event.peer.incarnation)
+        if (link !== undefined) settle?.resolve(link)
+      } else if (event.kind === 'down') {
+        this.#outgoing.delete(key)
+        nodeLink.dispose()
+        settle?.reject(event.error ?? new SzmqError('ERR_SZMQ_NODE_LOST', `${key} said bye`))
+      }
+    })
+    follow = this.#follow(nodeLink, key)
+    this.#outgoing.set(key, { up, nodeLink })
+    return up
+  }
+
+  /** What happens on one link, from its first event to `down`. */
+  #follow(nodeLink: NodeLink, who: string): (event: LinkEvent) => void {
+    const { switchboard, onEvent, onNodeLost, onNodeRoom, bury } = this.#options
+
+    let port: LinkPort | undefined
+    this.#nodeLinks.add(nodeLink)
+    return (event) => {
+      switch (event.kind) {
+        case 'up': {
+          port = portTo(nodeLink, event.peer)
+          switchboard.addLink(port)
+          const info = infoOf(nodeLink)
+          if (info !== undefined) onEvent({ kind: 'link.up', link: info })
+          return
+        }
+        case 'batch':
+          if (port !== undefined) switchboard.onArrival(port, event.sequence, event.to, event.from, event.body)
+          return
+        case 'room':
+          if (port === undefined) return
+          switchboard.onLinkRoom(port.node)
+          onNodeRoom(port.node)
+          return
+        case 'suspended':
+          onEvent({ kind: 'link.suspended', peer: port?.name ?? who, reason: event.error.message })
+          return
+        case 'resumed':
+          onEvent({ kind: 'link.resumed', peer: port?.name ?? who })
+          return
+        case 'down': {
+          this.#nodeLinks.delete(nodeLink)
+          const peer = port?.name ?? who
+          if (port !== undefined && switchboard.linkTo(port.node) === port) {
+            switchboard.removeLink(port.node)
+            for (const batch of event.unacknowledged) bury(batch, `node ${peer}`)
+            onNodeLost(port.node, lossOf(peer, event.error))
+          }
+          onEvent({ kind: 'link.down', peer, reason: event.error?.message, code: event.error?.code })
+          if (this.#nodeLinks.size === 0) this.#onEmpty?.()
+          return
+        }
+      }
+    }
+  }
+}
+
+/** Time for ZeroMQ to put the last frames on the wire before the socket closes. */
+const FAREWELL_MS = 50
+
+function portTo({ link }: NodeLink, { incarnation, name }: NodeIdentity): LinkPort {
+  return {
+    node: incarnation,
+    name,
+    send: (to, from, batch) => link.send(to, from, batch),
+    delivered: (sequence) => {
+      link.delivered(sequence)
+    },
+  }
+}
+
+function infoOf({ link, wire }: NodeLink): LinkInfo | undefined {
+  const { peer, facts, handshakeMs } = link
+  if (peer === undefined || facts === undefined || handshakeMs === undefined) return undefined
+  return { peer: peer.name, tls: facts, handshakeMs, batches: { ...link.counters }, wire: { ...wire } }
+}
+
+function lossOf(peer: string, error: SzmqError | undefined): string {
+  return error === undefined ? `node ${peer} said bye` : `node ${peer} is lost: ${error.message}`
+}

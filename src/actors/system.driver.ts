@@ -1,0 +1,344 @@
+import { randomBytes } from 'node:crypto'
+import { SzmqError } from '../shared/errors.ts'
+import { Board } from '../transport/index.ts'
+import { assertName } from './address.ts'
+import type { AskOptions } from './ask-table.ts'
+import type { ActorDefinition, AnyDefinition } from './define-actor.ts'
+import { NodeLinks } from './node-links.driver.ts'
+import { answerResolve } from './resolve.ts'
+import type { Protocol } from './protocol.ts'
+import { assertUnderstands, type ActorRef } from './ref.ts'
+import { checkingAnswers, narrowShape } from './ref-shape.ts'
+import { Signal, type ThreadStats } from './signal.ts'
+import { Switchboard } from './switchboard.ts'
+import {
+  STOP_DEADLINE_MS,
+  type ActorSystem,
+  type LinkInfo,
+  type SpawnOptions,
+  type SystemEvent,
+  type SystemOptions,
+} from './system.ts'
+import { HOST_THREAD, openThreadEnd, type ThreadEnd } from './thread-end.driver.ts'
+import { ThreadPool } from './thread-pool.driver.ts'
+import { encodePipeHead } from './pipe-head.codec.ts'
+
+let systemsStarted = 0
+
+/**
+ * Starts the actor system of this process. Dispose it (`await using`) or call `stop()`: its threads keep the process alive.
+ *
+ * @throws ERR_SZMQ_INVALID_ARGUMENT · ERR_SZMQ_BAD_CREDENTIALS · ERR_SZMQ_ADDRESS_IN_USE · ERR_SZMQ_ADDRESS_UNAVAILABLE ·
+ *   ERR_SZMQ_INVALID_ENDPOINT · ERR_SZMQ_THREAD_LOST
+ */
+export async function startSystem(options: SystemOptions): Promise<ActorSystem> {
+  assertName(options.name, 'system name')
+  const system = new System(options)
+  try {
+    await system.start()
+  } catch (error) {
+    await system.stop()
+    throw error
+  }
+  return system
+}
+
+class System implements ActorSystem {
+  readonly name: string
+  readonly threads: number
+  readonly #options: SystemOptions
+  readonly #board: Board
+  /** Unique in this process; inproc addresses begin with it. */
+  readonly #inprocName: string
+  readonly #node = randomBytes(12).toString('hex')
+  readonly #end: ThreadEnd
+  readonly #pool: ThreadPool
+  readonly #switchboard: Switchboard
+  #links: NodeLinks | undefined
+  /** Actors by path, in the order of their start. */
+  readonly #actors = new Map<string, ActorRef>()
+  #nextThread = 0
+  #stopping: Promise<void> | undefined
+
+  constructor(options: SystemOptions) {
+    this.#options = options
+    this.name = options.name
+    this.threads = options.threads ?? 0
+    systemsStarted += 1
+    this.#inprocName = `${options.name}-${systemsStarted}`
+    this.#board = Board.create(this.threads + 1)
+    this.#board.setLife(HOST_THREAD, 'live')
+    this.#pool = new ThreadPool(this.#board, (_thread, message) => {
+      if (message.kind === 'deadLetter') this.#emit(message)
+      else if (message.kind === 'actor.failed') this.#emit(message)
+    })
+    this.#switchboard = this.#createSwitchboard()
+    this.#end = this.#openHostEnd()
+  }
+
+  get address(): string | undefined {
+    const authority = this.#links?.authority
+    return authority === undefined ? undefined : `szmq://${authority}/${this.name}`
+  }
+
+  /** @internal */
+  async start(): Promise<void> {
+    const starts = []
+    for (let thread = 1; thread <= this.threads; thread += 1) {
+      starts.push(this.#pool.start({ system: this.#inprocName, node: this.#node, thread, board: this.#board.share }))
+    }
+    await Promise.all(starts)
+    const { node } = this.#options
+    if (node === undefined) return
+    this.#links = await NodeLinks.open({
+      node,
+      local: { name: node.name ?? this.name, incarnation: this.#node },
+      switchboard: this.#switchboard,
+      onEvent: (event) => {
+        this.#emit(event)
+      },
+      onNodeLost: (id, reason) => {
+        this.#loseNode(id, reason)
+      },
+      onNodeRoom: (id) => {
+        this.#end.runtime.resumeToNodes(id)
+      },
+      bury: (batch, to) => {
+        this.#end.runtime.bury(batch, 'node-lost', to)
+      },
+    })
+  }
+
+  spawn<P extends Protocol, State>(
+    definition: ActorDefinition<P, State>,
+    name: string,
+    { thread = 'here' }: SpawnOptions = {},
+  ): ActorRef<P> {
+    this.#assertRunning()
+    assertName(name, 'actor name')
+    const path = `/${name}`
+    if (this.#actors.has(path)) {
+      throw new SzmqError(
+        'ERR_SZMQ_NAME_TAKEN',
+        `${path} exists already in system '${this.name}'; give the new actor another name`,
+      )
+    }
+    const slot = this.#place(thread)
+    const untyped = definition as unknown as AnyDefinition
+    const { runtime } = this.#end
+    const ref = slot === HOST_THREAD ? runtime.spawnHere(untyped, path) : runtime.spawnAt(slot, untyped, path)
+    this.#actors.set(path, ref)
+    return ref as unknown as ActorRef<P>
+  }
+
+  async resolve<P extends Protocol, State>(
+    definition: ActorDefinition<P, State>,
+    address: string,
+    options: AskOptions = {},
+  ): Promise<ActorRef<P>> {
+    this.#assertRunning()
+    if (this.#links === undefined) {
+      throw new SzmqError(
+        'ERR_SZMQ_INVALID_STATE',
+        `cannot resolve ${address}: system '${this.name}' was started without \`node\`, so it has no certificate to show`,
+      )
+    }
+    const { path, node, thread, id, shape } = await this.#links.resolve(address, this.#end.runtime, options)
+    assertUnderstands(definition.protocol, shape, address)
+    const narrowed = narrowShape(definition.protocol, shape)
+    const ref = this.#end.runtime.createRef({ node, thread, id, path }, narrowed)
+    return this.#end.runtime.createRef(
+      ref.address,
+      narrowed,
+      checkingAnswers(definition.protocol, address, ref.route),
+    ) as unknown as ActorRef<P>
+  }
+
+  async stopActor({ address }: ActorRef, options: AskOptions = {}): Promise<void> {
+    await this.#end.runtime.stopActor(address, options)
+    if (this.#actors.get(address.path)?.address.id === address.id) this.#actors.delete(address.path)
+  }
+
+  links(): readonly LinkInfo[] {
+    return this.#links?.infos() ?? []
+  }
+
+  async stats(options: AskOptions = {}): Promise<ThreadStats> {
+    const asked = []
+    for (let thread = 1; thread <= this.threads; thread += 1) {
+      if (this.#board.lifeOf(thread) !== 'live') continue
+      const answer = this.#end.runtime.askRuntime(
+        { node: undefined, thread },
+        Signal.stats,
+        undefined,
+        `the counters of thread ${thread}`,
+        options,
+      )
+      asked.push(answer as Promise<ThreadStats>)
+    }
+    return [this.#end.runtime.stats, ...(await Promise.all(asked))].reduce(addStats)
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(): Promise<void> {
+    await this.#stopActors()
+    await this.#links?.close(STOP_DEADLINE_MS)
+    await this.#pool.end()
+    this.#end.close()
+  }
+
+  /** In reverse order of their start, each when the one before has ended. */
+  async #stopActors(): Promise<void> {
+    const deadline = AbortSignal.timeout(STOP_DEADLINE_MS)
+    for (const { address } of [...this.#actors.values()].reverse()) {
+      if (deadline.aborted) return
+      // A thread that is gone, or an actor that does not end in time: the threads are ended next, whatever is still there.
+      await this.#end.runtime.stopActor(address, { signal: deadline }).catch(() => {})
+    }
+  }
+
+  #place(thread: 'here' | 'any' | number): number {
+    if (thread === 'here') return HOST_THREAD
+    if (thread === 'any') return this.#nextLiveThread()
+    if (!Number.isInteger(thread) || thread < 0 || thread > this.threads) {
+      throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `thread ${thread}: expected 'here', 'any' or 0 to ${this.threads}`)
+    }
+    if (this.#board.lifeOf(thread) === 'lost') {
+      throw new SzmqError('ERR_SZMQ_THREAD_LOST', `thread ${thread} is gone: ${this.#pool.describeLoss(thread)}`)
+    }
+    return thread
+  }
+
+  #nextLiveThread(): number {
+    for (let tried = 0; tried < this.threads; tried += 1) {
+      this.#nextThread = (this.#nextThread % this.threads) + 1
+      if (this.#board.lifeOf(this.#nextThread) === 'live') return this.#nextThread
+    }
+    throw this.threads === 0
+      ? new SzmqError(
+          'ERR_SZMQ_INVALID_ARGUMENT',
+          `thread 'any': system '${this.name}' was started without threads; give startSystem \`threads\``,
+        )
+      : new SzmqError('ERR_SZMQ_THREAD_LOST', `thread 'any': all ${this.threads} threads of system '${this.name}' are gone`)
+  }
+
+  #loseNode(node: string, reason: string): void {
+    this.#end.runtime.loseNode(node, reason)
+    for (let thread = 1; thread <= this.threads; thread += 1) {
+      if (this.#board.lifeOf(thread) === 'live') this.#end.runtime.signalThread(thread, Signal.nodeLost, { node, reason })
+    }
+  }
+
+  #createSwitchboard(): Switchboard {
+    return new Switchboard({
+      threads: this.threads + 1,
+      pipe: (thread, head, batch) =>
+        this.#end.mesh.isLost(thread) ? this.#bury(batch) : this.#end.mesh.send(thread, encodePipeHead(head), batch),
+      canDeliver: () => this.#end.runtime.canTake(),
+      deliver: (node, thread, batch) => {
+        this.#deliverForeign(node, thread, batch)
+      },
+      bury: (batch, node) => {
+        this.#end.runtime.bury(batch, 'node-lost', `node ${node}`)
+      },
+      wakePipes: () => {
+        this.#end.mesh.wake()
+      },
+    })
+  }
+
+  /** Whatever a peer sends that cannot be read costs it its link, and nobody else anything. */
+  #deliverForeign(node: string, thread: number, batch: Uint8Array): void {
+    try {
+      this.#end.runtime.deliver(batch, { node, thread })
+    } catch (error) {
+      this.#links?.dismiss(node, error as SzmqError)
+    }
+  }
+
+  #bury(batch: Uint8Array): true {
+    this.#end.runtime.bury(batch, 'thread-lost', 'a thread that is gone')
+    return true
+  }
+
+  #openHostEnd(): ThreadEnd {
+    return openThreadEnd(
+      { system: this.#inprocName, node: this.#node, thread: HOST_THREAD, board: this.#board.share },
+      {
+        forward: ({ node, thread }, from, batch) => {
+          if (from === HOST_THREAD) return this.#switchboard.sendOwn(node, thread, from, batch)
+          this.#switchboard.forward(node, thread, from, batch)
+          return true
+        },
+        mayForward: (from) => this.#switchboard.mayForward(from),
+        onRoom: (thread) => {
+          this.#switchboard.handOn(thread)
+        },
+        onCaughtUp: () => {
+          this.#switchboard.handOn(HOST_THREAD)
+        },
+        onThreadLost: (thread) => {
+          this.#forgetThread(thread)
+        },
+        onForeignRequest: (_selector, payload, answerer) => {
+          answerResolve(payload, answerer, this.name, this.#actors)
+        },
+        onFailure: ({ path, message, error, decision }) => {
+          this.#emit({
+            kind: 'actor.failed',
+            path,
+            message,
+            decision,
+            error: error instanceof Error ? error.message : String(error),
+          })
+        },
+        onDeadLetter: (letter) => {
+          this.#emit({ kind: 'deadLetter', letter })
+        },
+        describeLoss: (thread) => this.#pool.describeLoss(thread),
+      },
+    )
+  }
+
+  #forgetThread(thread: number): void {
+    for (const [path, { address }] of this.#actors) if (address.thread === thread) this.#actors.delete(path)
+    this.#switchboard.handOn(thread)
+    this.#emit({ kind: 'thread.lost', thread, reason: this.#pool.describeLoss(thread) })
+  }
+
+  #emit(event: SystemEvent): void {
+    if (this.#options.onEvent !== undefined) this.#options.onEvent(event)
+    else if (event.kind === 'thread.lost') warn(`thread ${event.thread} of system '${this.name}' is gone: ${event.reason}`)
+    else if (event.kind === 'actor.failed')
+      warn(`${event.path} failed on '${event.message}' (${event.decision}): ${event.error}`)
+  }
+
+  #assertRunning(): void {
+    if (this.#stopping !== undefined) throw new SzmqError('ERR_SZMQ_INVALID_STATE', `system '${this.name}' was stopped`)
+  }
+}
+
+function warn(text: string): void {
+  process.emitWarning(text, { type: 'SzmqWarning' })
+}
+
+function addStats(one: ThreadStats, other: ThreadStats): ThreadStats {
+  const byReason: Record<string, number> = { ...one.deadLettersByReason }
+  for (const [reason, count] of Object.entries(other.deadLettersByReason)) byReason[reason] = (byReason[reason] ?? 0) + count
+  return {
+    sent: one.sent + other.sent,
+    handled: one.handled + other.handled,
+    deadLetters: one.deadLetters + other.deadLetters,
+    deadLettersByReason: byReason,
+    waiting: one.waiting + other.waiting,
+    actors: one.actors + other.actors,
+  }
+}

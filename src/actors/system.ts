@@ -1,0 +1,104 @@
+import type { AskOptions } from './ask-table.ts'
+import type { DeadLetter } from './dead-letters.ts'
+import type { ActorDefinition } from './define-actor.ts'
+import type { Protocol } from './protocol.ts'
+import type { ActorRef } from './ref.ts'
+import type { ThreadStats } from './signal.ts'
+import type { LinkCounters, NodeCredentials, TlsFacts, WireCounters } from '../transport/index.ts'
+
+export interface SystemOptions {
+  /** Part of every address; nodes that work together share it. 1 to 64 letters, digits, `_`, `.` or `-`. */
+  readonly name: string
+  /** Worker threads besides the one that starts the system. Default 0; at most 63. */
+  readonly threads?: number
+  /** How this system is reached by, and reaches, other nodes. Without it there is no network. */
+  readonly node?: NodeOptions
+  /** Hears what happens in the system; default: warnings of lost threads and failed actors go to `process.emitWarning`. */
+  readonly onEvent?: (event: SystemEvent) => void
+}
+
+export interface NodeOptions {
+  /** For people: in errors and logs. Default: the system's name. */
+  readonly name?: string
+  /** Where other nodes can reach this one: `tcp://127.0.0.1:7000`, or port `*` for any free one. Default: nowhere. */
+  readonly listen?: string
+  /** The certificate this node shows, its key, and the CAs whose nodes it accepts. Links are mutual TLS 1.3, always. */
+  readonly tls: NodeCredentials
+}
+
+/** What happens in a system, for logs and supervision of the whole. */
+export type SystemEvent =
+  | {
+      readonly kind: 'actor.failed'
+      readonly path: string
+      readonly message: string
+      readonly error: string
+      readonly decision: 'restart' | 'resume' | 'stop'
+    }
+  | { readonly kind: 'thread.lost'; readonly thread: number; readonly reason: string }
+  | { readonly kind: 'link.up'; readonly link: LinkInfo }
+  | { readonly kind: 'link.suspended'; readonly peer: string; readonly reason: string }
+  | { readonly kind: 'link.resumed'; readonly peer: string }
+  /** `reason` is undefined when both sides said bye. */
+  | {
+      readonly kind: 'link.down'
+      readonly peer: string
+      readonly reason: string | undefined
+      readonly code: string | undefined
+    }
+  | { readonly kind: 'deadLetter'; readonly letter: DeadLetter }
+
+/** A link to another node as it stands. */
+export interface LinkInfo {
+  /** The other node's name for itself. Not proven: `tls.peer` is. */
+  readonly peer: string
+  readonly tls: TlsFacts
+  readonly handshakeMs: number
+  /** Plain batches. */
+  readonly batches: Readonly<LinkCounters>
+  /** Ciphertext, all links of the socket together when this node was called. */
+  readonly wire: Readonly<WireCounters>
+}
+
+export interface SpawnOptions {
+  /** `here` (default): the thread that started the system. `any`: a worker thread, in turn. A number: that thread, 0 is here. */
+  readonly thread?: 'here' | 'any' | number
+}
+
+/** The running system of one process: its threads, its actors, its links. */
+export interface ActorSystem extends AsyncDisposable {
+  readonly name: string
+  /** Worker threads. */
+  readonly threads: number
+  /** `szmq://127.0.0.1:7000/shop` when it listens. */
+  readonly address: string | undefined
+  /**
+   * Starts an actor. Its ref can be used at once: what is sent waits until the actor has started.
+   * @throws ERR_SZMQ_NAME_TAKEN · ERR_SZMQ_INVALID_ARGUMENT · ERR_SZMQ_THREAD_LOST · ERR_SZMQ_INVALID_STATE after stop
+   */
+  spawn<P extends Protocol, State>(definition: ActorDefinition<P, State>, name: string, options?: SpawnOptions): ActorRef<P>
+  /**
+   * Finds an actor of another node, and links to that node first if need be. The node's certificate must carry the host of the
+   * address as a name.
+   * @throws ERR_SZMQ_NO_SUCH_ACTOR · ERR_SZMQ_PROTOCOL_MISMATCH · ERR_SZMQ_CONNECT_TIMEOUT · certificate errors · ERR_SZMQ_ASK_TIMEOUT
+   */
+  resolve<P extends Protocol, State>(
+    definition: ActorDefinition<P, State>,
+    address: string,
+    options?: AskOptions,
+  ): Promise<ActorRef<P>>
+  /** Stops an actor behind what this thread told it before; resolves when it has stopped. */
+  stopActor(ref: ActorRef, options?: AskOptions): Promise<void>
+  /** Links that are up. */
+  links(): readonly LinkInfo[]
+  /** What all threads of this node have counted. */
+  stats(options?: AskOptions): Promise<ThreadStats>
+  /**
+   * Ends the system: stops the actors in reverse order of their start, each behind what it was told before; says bye to the other
+   * nodes; ends the threads. Bounded by {@link STOP_DEADLINE_MS} for each of the three. Idempotent.
+   */
+  stop(): Promise<void>
+}
+
+/** How long each phase of a stop may take, in milliseconds. */
+export const STOP_DEADLINE_MS = 5_000

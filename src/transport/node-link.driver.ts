@@ -1,0 +1,195 @@
+import { loadCredentials, type CredentialFiles } from '../security/credential-files.driver.ts'
+import { Credentials, parseCredentials, type CredentialsInput } from '../security/credentials.ts'
+import { createOpensslEngineFactory } from '../security/openssl-engine.driver.ts'
+import { SzmqError } from '../shared/errors.ts'
+import { systemClock } from '../shared/system-clock.driver.ts'
+import { systemRandom } from '../shared/system-random.driver.ts'
+import { Link, type LinkEvent, type LinkLimits, type NodeIdentity } from './link.ts'
+import { LINK_VERSION } from './link.codec.ts'
+import type { SecureChannel } from './secure-channel.ts'
+import { StreamClient, StreamServer } from './stream.ts'
+import { bindRouter, connectDealer, type LinkSocket, type LinkSocketOptions } from './zmq.driver.ts'
+
+/** A node's certificate, its key and the CAs it trusts: as files, or as PEM. */
+export type NodeCredentials = CredentialFiles | CredentialsInput
+
+/** Both ends must name it: a TLS peer that speaks something else is refused in the handshake. */
+const ALPN = `szmq-link/${LINK_VERSION}`
+
+/** Below it the links' windows stay, so ZeroMQ itself never refuses a frame. A frame is at most what one flush of TLS gives. */
+const SOCKET_OPTIONS: LinkSocketOptions = { highWaterMark: 8_192, maxPartBytes: 64 * 1024 * 1024 }
+/** How long an outgoing link may take until both sides know each other, in milliseconds. */
+export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
+
+/** Ciphertext and frames that crossed a socket, both ways, for people. */
+export interface WireCounters {
+  framesSent: number
+  framesReceived: number
+  bytesSent: number
+  bytesReceived: number
+}
+
+export interface NodeLink {
+  readonly link: Link
+  readonly wire: Readonly<WireCounters>
+  /** Frees the socket of an outgoing link; after `down`. */
+  dispose(): void
+}
+
+/** @throws ERR_SZMQ_BAD_CREDENTIALS naming the file and what to do. */
+export async function readNodeCredentials(credentials: NodeCredentials): Promise<Credentials> {
+  if ('caFile' in credentials) return loadCredentials(credentials)
+  return parseCredentials(credentials, { now: new Date() })
+}
+
+export interface NodeListenerOptions {
+  /** `tcp://127.0.0.1:7000`; port `*` takes any free one. */
+  readonly endpoint: string
+  readonly credentials: Credentials
+  readonly local: NodeIdentity
+  readonly limits?: Partial<LinkLimits>
+  /** Called for each peer that knocks, before it has proved anything; its link's events go to what it returns. */
+  readonly onLink: (link: NodeLink) => (event: LinkEvent) => void
+}
+
+export interface NodeListener {
+  /** Where it really listens. */
+  readonly endpoint: string
+  close(): void
+}
+
+/** Listens for other nodes: mutual TLS 1.3 inside ZeroMQ. */
+export async function listenForNodes({
+  endpoint,
+  credentials,
+  local,
+  limits,
+  onLink,
+}: NodeListenerOptions): Promise<NodeListener> {
+  const engine = createOpensslEngineFactory({ role: 'server', credentials, minVersion: 'TLSv1.3', alpn: ALPN })
+  const wire = createWireCounters()
+  const server: StreamServer = new StreamServer(
+    { engine },
+    { clock: systemClock, random: systemRandom },
+    ({ envelope, parts }) => {
+      send(socket, wire, [...envelope, ...parts])
+    },
+    (channel: SecureChannel) => {
+      let listener: ((event: LinkEvent) => void) | undefined
+      const link = new Link({ local, ...(limits === undefined ? {} : { limits }) }, { clock: systemClock }, (event) =>
+        listener?.(event),
+      )
+      link.attach(channel)
+      listener = onLink({ link, wire, dispose: () => {} })
+      return (event) => {
+        link.onChannelEvent(event)
+      }
+    },
+  )
+  const socket: LinkSocket = await bindRouter(endpoint, SOCKET_OPTIONS, {
+    onMessage: (parts) => {
+      count(wire, parts)
+      server.receive(parts)
+    },
+  })
+  return {
+    endpoint: socket.lastEndpoint,
+    close: () => {
+      server.destroy()
+      socket.close()
+    },
+  }
+}
+
+export interface NodeConnectOptions {
+  readonly host: string
+  readonly port: number
+  readonly credentials: Credentials
+  readonly local: NodeIdentity
+  /** The name that the other node's certificate must carry; default: `host`. */
+  readonly serverName?: string | undefined
+  readonly limits?: Partial<LinkLimits>
+  readonly connectTimeoutMs?: number
+}
+
+/**
+ * Links to a node that listens. Its events begin with `up`, or with `down` and the cause: certificate, name, silence.
+ * @throws ERR_SZMQ_INVALID_ENDPOINT
+ */
+export function connectToNode(
+  {
+    host,
+    port,
+    credentials,
+    local,
+    serverName = host,
+    limits,
+    connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
+  }: NodeConnectOptions,
+  listener: (event: LinkEvent) => void,
+): NodeLink {
+  const endpoint = `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const wire = createWireCounters()
+  let connection: 'connected' | 'disconnected' | 'retrying' = 'disconnected'
+  const socket = connectDealer(endpoint, SOCKET_OPTIONS, {
+    onMessage: (parts) => {
+      count(wire, parts)
+      client.receive(parts)
+    },
+    onConnection: (event) => {
+      connection = event
+    },
+  })
+  const link = new Link({ local, ...(limits === undefined ? {} : { limits }) }, { clock: systemClock }, (event) => {
+    if (event.kind === 'down' && event.error?.code === 'ERR_SZMQ_HANDSHAKE_TIMEOUT' && connection !== 'connected') {
+      listener({ ...event, error: nobodyThere(endpoint, connectTimeoutMs, event.error) })
+    } else {
+      listener(event)
+    }
+  })
+  const client: StreamClient = new StreamClient(
+    {
+      engine: createOpensslEngineFactory({ role: 'client', credentials, serverName, minVersion: 'TLSv1.3', alpn: ALPN }),
+      sessionLimits: { handshakeTimeoutMs: connectTimeoutMs },
+    },
+    { clock: systemClock, random: systemRandom },
+    ({ parts }) => {
+      send(socket, wire, parts)
+    },
+    (event) => {
+      link.onChannelEvent(event)
+    },
+  )
+  link.attach(client.channel)
+  client.open()
+  return {
+    link,
+    wire,
+    dispose: () => {
+      socket.close()
+    },
+  }
+}
+
+function nobodyThere(endpoint: string, timeoutMs: number, cause: SzmqError): SzmqError {
+  return new SzmqError(
+    'ERR_SZMQ_CONNECT_TIMEOUT',
+    `nobody answered at ${endpoint} within ${timeoutMs} ms: is the node running, and is this its address?`,
+    { cause },
+  )
+}
+
+function createWireCounters(): WireCounters {
+  return { framesSent: 0, framesReceived: 0, bytesSent: 0, bytesReceived: 0 }
+}
+
+function send(socket: LinkSocket, wire: WireCounters, parts: readonly Uint8Array[]): void {
+  wire.framesSent += 1
+  for (const part of parts) wire.bytesSent += part.length
+  socket.send(parts)
+}
+
+function count(wire: WireCounters, parts: readonly Uint8Array[]): void {
+  wire.framesReceived += 1
+  for (const part of parts) wire.bytesReceived += part.length
+}
