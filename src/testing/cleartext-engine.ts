@@ -68,6 +68,8 @@ class CleartextEngine implements TlsEngine {
   }
 
   send(plaintext: Uint8Array): boolean {
+    // It may be dead and the news still on its way: for the caller this is a living engine.
+    if (this.#isDead()) return true
     if (this.#phase !== 'secure' || this.#hasClosed) {
       throw new SzmqError('ERR_SZMQ_INVALID_STATE', 'send is allowed between `secure` and `close`')
     }

@@ -25,6 +25,8 @@ export interface StreamNetworkOptions {
   readonly clock: Clock
   readonly seed?: number
   readonly serverEngine?: TlsEngineFactory
+  /** Set: the default engines answer in later turns of this clock. */
+  readonly laterBy?: Clock
   readonly limits?: Partial<StreamLimits>
   readonly sessionLimits?: Partial<SessionLimits>
 }
@@ -73,6 +75,7 @@ export class StreamNetwork {
   fault: Fault = (message) => [message]
   readonly #options: StreamNetworkOptions
   readonly #random: SeededRandom
+  readonly #later: { readonly laterBy?: Clock }
   readonly #clients = new Map<string, StreamClient>()
   readonly #queue: InFlight[] = []
   #sent = 0
@@ -80,11 +83,13 @@ export class StreamNetwork {
   constructor(options: StreamNetworkOptions) {
     this.#options = options
     this.#random = new SeededRandom(options.seed ?? 1)
+    const later = options.laterBy === undefined ? {} : { laterBy: options.laterBy }
+    this.#later = later
     const {
       clock,
       limits = {},
       sessionLimits = {},
-      serverEngine = insecureCleartextEngine({ role: 'server', name: 'server' }),
+      serverEngine = insecureCleartextEngine({ role: 'server', name: 'server', ...later }),
     } = options
     this.server = new StreamServer(
       { engine: serverEngine, limits, sessionLimits },
@@ -108,7 +113,7 @@ export class StreamNetwork {
   /** A client that began its handshake; nothing is delivered before {@link run}. */
   connect(
     name: string,
-    engine: TlsEngineFactory = insecureCleartextEngine({ role: 'client', name }),
+    engine: TlsEngineFactory = insecureCleartextEngine({ role: 'client', name, ...this.#later }),
   ): Recorder & { stream: StreamClient } {
     const recorder = new Recorder()
     const stream = new StreamClient(

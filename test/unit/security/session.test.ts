@@ -191,6 +191,46 @@ describe('a session', () => {
     expect(session.status).toMatchObject({ kind: 'failed', error: { code: 'ERR_SZMQ_ABORTED' } })
   })
 
+  it('asks to hold back, tells when to go on, and drains before it says END', () => {
+    const clock = new FakeClock()
+    const random = new SeededRandom(1)
+    const later = { laterBy: clock, highWaterMarkBytes: 1_000 }
+    const kinds: string[] = []
+    const got: number[] = []
+    let server: Session
+    const client: Session = new Session(
+      { role: 'client', engine: insecureCleartextEngine({ role: 'client', name: 'client', ...later }) },
+      { clock, random },
+      (event) => {
+        kinds.push(event.kind)
+        if (event.kind === 'ciphertext') server.receive(event.bytes)
+      },
+    )
+    server = new Session(
+      { role: 'server', engine: insecureCleartextEngine({ role: 'server', name: 'server', ...later }) },
+      { clock, random },
+      (event) => {
+        if (event.kind === 'ciphertext') client.receive(event.bytes)
+        if (event.kind === 'message') got.push(event.bytes.length)
+      },
+    )
+    server.open()
+    client.open()
+    clock.advance(0)
+    expect(client.send(text('short'))).toBe(true)
+    expect(client.send(new Uint8Array(2_000))).toBe(false)
+    expect(kinds).not.toContain('drain')
+    clock.advance(0)
+    expect(kinds).toContain('drain')
+    expect(client.send(new Uint8Array(3_000))).toBe(false)
+    client.close()
+    expect(client.status.kind).toBe('closing')
+    clock.advance(0)
+    expect(got).toEqual([5, 2_000, 3_000])
+    expect([client.status.kind, server.status.kind]).toEqual(['closed', 'closed'])
+    expect(clock.pendingTimers).toBe(0)
+  })
+
   it('may be called back from within its own events', () => {
     const clock = new FakeClock()
     const random = new SeededRandom(1)
