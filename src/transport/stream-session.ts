@@ -105,7 +105,6 @@ export class StreamSession implements SecureChannel {
     if (this.#role === 'server' && frame.sequence === 0 && !this.#isNext(frame)) {
       this.#offered = envelope
       this.#session.peerRestarted(frame.epoch)
-      this.#offered = this.#envelope
     }
     if (frame.epoch !== this.#epoch) {
       return this.#drop(frame.epoch < this.#epoch ? 'staleEpoch' : 'unexpectedEpoch')

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Session } from '../../../src/security/session.ts'
+import type { TlsListener } from '../../../src/security/tls-engine.ts'
+import { SzmqError } from '../../../src/shared/errors.ts'
 import { insecureCleartextEngine } from '../../../src/testing/cleartext-engine.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
 import { SeededRandom } from '../../../src/testing/seeded-random.ts'
@@ -229,6 +231,33 @@ describe('a session', () => {
     expect(got).toEqual([5, 2_000, 3_000])
     expect([client.status.kind, server.status.kind]).toEqual(['closed', 'closed'])
     expect(clock.pendingTimers).toBe(0)
+  })
+
+  it('does not listen to the engine of an epoch that is over', () => {
+    const clock = new FakeClock()
+    const listeners: TlsListener[] = []
+    const network = new StreamNetwork({ clock })
+    const makeEngine = insecureCleartextEngine({ role: 'client', name: 'client' })
+    const client = network.connect('client', (listener) => {
+      listeners.push(listener)
+      return makeEngine(listener)
+    })
+    network.run()
+    client.stream.channel.send(text('lost'))
+    network.fault = () => []
+    network.run()
+    network.fault = (message) => [message]
+    client.stream.channel.send(text('beyond the gap'))
+    network.run()
+    clock.advance(100)
+    network.run()
+    expect(client.kinds).toEqual(['open', 'resetting', 'open'])
+    const [late] = listeners
+    late?.({ kind: 'failed', error: new SzmqError('ERR_SZMQ_BAD_RECORD', 'too late') })
+    late?.({ kind: 'plaintext', bytes: new Uint8Array([0xff, 0xff, 0xff, 0xff, 2]) })
+    late?.({ kind: 'ciphertext', bytes: text('too late') })
+    expect(client.kinds).toEqual(['open', 'resetting', 'open'])
+    expect(network.inFlight).toEqual([])
   })
 
   it('may be called back from within its own events', () => {
