@@ -1,0 +1,32 @@
+import { availableParallelism } from 'node:os'
+import { startSystem } from 'szmq'
+import { Counter } from './actors.ts'
+import type { FromSecondNode, SecondNodeOptions } from './second-node-messages.ts'
+
+/** The second node: a process of its own that only counts. Its parent tells it how, and it ends with its parent. */
+
+const say = (message: FromSecondNode): void => {
+  process.send?.(message)
+}
+
+process.once('message', (options: SecondNodeOptions) => {
+  start(options).catch((error: unknown) => {
+    say({ kind: 'failed', message: error instanceof Error ? error.message : String(error) })
+    process.exitCode = 1
+    process.disconnect()
+  })
+})
+
+async function start({ tls, port, threads = availableParallelism() }: SecondNodeOptions): Promise<void> {
+  const system = await startSystem({
+    name: 'word-count',
+    threads,
+    node: { name: 'node-b', listen: `tcp://127.0.0.1:${port === 0 ? '*' : port}`, tls },
+  })
+  const paths = Array.from({ length: threads }, (_, at) => system.spawn(Counter, `counter-${at + 1}`, { thread: at + 1 }).path)
+  say({ kind: 'listening', addresses: paths.map((path) => `${system.address}${path}`) })
+  process.once('disconnect', () => {
+    // The parent is done, or gone: either way nobody needs us.
+    void system.stop()
+  })
+}
