@@ -82,19 +82,22 @@ export const Reader = defineActor(import.meta, {
 async function* piecesOf(path: string): AsyncGenerator<Uint8Array | 'binary' | Error> {
   try {
     await using file = await open(path)
-    let rest = new Uint8Array(0)
+    // One byte more than the file has: a read that is not filled is the last one.
+    const wanted = Math.min(PIECE_BYTES, (await file.stat()).size + 1)
+    let rest: Uint8Array = new Uint8Array(0)
     for (let isFirst = true; ; isFirst = false) {
-      const buffer = new Uint8Array(rest.length + PIECE_BYTES)
+      const buffer = Buffer.allocUnsafeSlow(rest.length + wanted)
       buffer.set(rest)
-      const { bytesRead } = await file.read(buffer, rest.length, PIECE_BYTES)
+      const { bytesRead } = await file.read(buffer, rest.length, wanted)
       const filled = buffer.subarray(0, rest.length + bytesRead)
       if (isFirst && looksBinary(filled)) {
         yield 'binary'
         return
       }
-      const end = bytesRead === 0 ? filled.length : cutBetweenWords(filled)
+      const isEnd = bytesRead < wanted
+      const end = isEnd ? filled.length : cutBetweenWords(filled)
       if (end > 0) yield filled.subarray(0, end)
-      if (bytesRead === 0) return
+      if (isEnd) return
       rest = filled.slice(end)
     }
   } catch (error) {

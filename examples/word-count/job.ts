@@ -2,8 +2,8 @@ import type { ActorRef, ActorSystem } from 'szmq'
 import { Counter, Reader, type Outcome } from './actors.ts'
 
 /** Files under way at once, for each reader. */
-const FILES_PER_READER = 4
-const READERS_PER_THREAD = 2
+const FILES_PER_READER = 2
+const READERS_PER_THREAD = 8
 
 export type Fault = 'worker-throws' | 'node-killed'
 
