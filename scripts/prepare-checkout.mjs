@@ -69,7 +69,7 @@ function stepsFor(flags) {
   return [
     ...steps,
     install('bench', "the benchmark suite's dependencies"),
-    compile({ name: 'benchmark suite', project: 'bench/tsconfig.json', from: 'bench', to: 'bench/build', uses: ['src'] }),
+    compile({ name: 'benchmark suite', project: 'bench/tsconfig.json', from: 'bench', to: 'build/bench', uses: ['src'] }),
   ]
 }
 
