@@ -1,21 +1,15 @@
 import type { X509Certificate } from 'node:crypto'
 
-/** From when until when a certificate is valid. */
-export interface ValidityPeriod {
-  readonly from: Date
-  readonly to: Date
+/** Where `now` lies in a certificate's time; its ends belong to it (RFC 5280 §4.1.2.5). Unreadable dates are `after`. */
+export function compareToValidity({ validFrom, validTo }: X509Certificate, now: Date): 'before' | 'within' | 'after' {
+  if (now.getTime() < parseOpensslDate(validFrom).getTime()) return 'before'
+  return now.getTime() <= parseOpensslDate(validTo).getTime() ? 'within' : 'after'
 }
 
-/** Reads OpenSSL's `Nov 23 09:34:16 2026 GMT`. */
-export function readValidity({ validFrom, validTo }: X509Certificate): ValidityPeriod {
-  return { from: parseOpensslDate(validFrom), to: parseOpensslDate(validTo) }
-}
-
-/** Where `now` lies; the ends belong to the period (RFC 5280 §4.1.2.5). */
-export function compareToValidity(certificate: X509Certificate, now: Date): 'before' | 'within' | 'after' {
-  const { from, to } = readValidity(certificate)
-  if (now.getTime() > to.getTime()) return 'after'
-  return now.getTime() < from.getTime() ? 'before' : 'within'
+/** OpenSSL's `Nov 23 09:34:16 2026 GMT` in ISO 8601; a text that is no date as it is, for it may come from a hostile certificate. */
+export function toIso(opensslDate: string): string {
+  const date = parseOpensslDate(opensslDate)
+  return Number.isNaN(date.getTime()) ? opensslDate : date.toISOString()
 }
 
 function parseOpensslDate(text: string): Date {

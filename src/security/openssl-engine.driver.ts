@@ -1,5 +1,4 @@
 import { constants, X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect, createSecureContext, TLSSocket, type SecureContext, type SecureVersion } from 'node:tls'
 import { messageOf, SzmqError } from '../shared/errors.ts'
@@ -7,7 +6,14 @@ import { ALERT, encodeFatalAlert, sealFatalAlert, type AlertCode } from './alert
 import type { Credentials } from './credentials.ts'
 import { HandshakeWatch } from './handshake-watch.ts'
 import { toTlsError } from './openssl-errors.ts'
-import { carriesName, findDateProblem, toCertificateError, toPeerIdentity, toWrongNameError } from './peer-certificate.ts'
+import {
+  carriesName,
+  findDateProblem,
+  isAddress,
+  toCertificateError,
+  toPeerIdentity,
+  toWrongNameError,
+} from './peer-certificate.ts'
 import type { TlsEngine, TlsEngineFactory, TlsFacts, TlsListener } from './tls-engine.ts'
 
 /** Plaintext that an engine holds before {@link TlsEngine.send} says false. */
@@ -45,6 +51,7 @@ export interface OpensslEngineOptions {
  * @throws ERR_SZMQ_BAD_CREDENTIALS if OpenSSL refuses the credentials, ERR_SZMQ_INVALID_ARGUMENT for other options that it refuses.
  */
 export function createOpensslEngineFactory(options: OpensslEngineOptions): TlsEngineFactory {
+  requireName(options.serverName)
   const settings: Settings = { ...options, secureContext: buildContext(options) }
   return (listener) => new OpensslEngine(settings, listener)
 }
@@ -75,6 +82,12 @@ function buildContext(options: OpensslEngineOptions): SecureContext {
     const isOption = /cipher|curve|group|ECDH/i.test(messageOf(cause))
     throw new SzmqError(isOption ? 'ERR_SZMQ_INVALID_ARGUMENT' : 'ERR_SZMQ_BAD_CREDENTIALS', text, { cause })
   }
+}
+
+function requireName(serverName: string | undefined): void {
+  if (serverName === undefined || /^[\x21-\x7e]{1,2048}$/.test(serverName)) return
+  const text = `serverName ${JSON.stringify(serverName)} is no DNS name, IP address or URI: write international names in ASCII (xn--…)`
+  throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', text)
 }
 
 function requireVersions(minVersion: SecureVersion, maxVersion: SecureVersion): void {
@@ -348,7 +361,7 @@ const ALERT_BY_CODE: { readonly [code in SzmqError['code']]?: AlertCode } = {
 }
 
 function connectOver(wire: Duplex, { secureContext, serverName, alpn }: Settings): TLSSocket {
-  const isHostName = serverName !== undefined && isIP(serverName) === 0 && !serverName.includes(':')
+  const isHostName = serverName !== undefined && !isAddress(serverName) && !serverName.includes(':')
   const options = {
     socket: wire,
     secureContext,

@@ -1,20 +1,18 @@
 import type { X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
 import { SzmqError, type SzmqErrorCode } from '../shared/errors.ts'
-import { compareToValidity, readValidity } from './certificate-dates.ts'
+import { compareToValidity, toIso } from './certificate-dates.ts'
 import type { PeerIdentity } from './tls-engine.ts'
 
 /** Who a verified certificate speaks for. */
 export function toPeerIdentity(certificate: X509Certificate): PeerIdentity {
-  const { from, to } = readValidity(certificate)
   return {
     verifiedBy: 'x509',
     subject: commonName(certificate.subject),
     names: splitNames(certificate.subjectAltName ?? ''),
     issuer: commonName(certificate.issuer),
     fingerprint256: certificate.fingerprint256,
-    validFrom: from.toISOString(),
-    validTo: to.toISOString(),
+    validFrom: toIso(certificate.validFrom),
+    validTo: toIso(certificate.validTo),
   }
 }
 
@@ -31,9 +29,14 @@ export function toCertificateError(reason: string, certificate: X509Certificate 
 
 /** Is `name` (a DNS name, an IP address or a URI) among the certificate's subject alternative names? The common name never counts. */
 export function carriesName(certificate: X509Certificate, name: string): boolean {
-  if (isIP(name) !== 0) return certificate.checkIP(name) !== undefined
+  if (isAddress(name)) return carriesAddress(certificate, name)
   if (name.includes(':')) return splitNames(certificate.subjectAltName ?? '').includes(`URI:${name}`)
   return certificate.checkHost(name, { subject: 'never', partialWildcards: false }) !== undefined
+}
+
+/** Looks like an IP address: never to be looked for among the DNS names. */
+export function isAddress(name: string): boolean {
+  return /^[0-9.]+$/.test(name) || /^[0-9a-f.]*:[0-9a-f.:]*$/i.test(name)
 }
 
 /** The error for a certificate that is good, but another's. */
@@ -101,6 +104,15 @@ function describe(certificate: X509Certificate | undefined): string {
 function commonName(distinguishedName: string | undefined): string {
   const lines = (distinguishedName ?? '').split('\n')
   return lines.find((line) => line.startsWith('CN='))?.slice(3) ?? lines.join(', ')
+}
+
+function carriesAddress(certificate: X509Certificate, address: string): boolean {
+  try {
+    return certificate.checkIP(address) !== undefined
+  } catch {
+    // Not an address after all, says Node.
+    return false
+  }
 }
 
 /** Node quotes, as JSON, a name that holds a comma or other unusual characters. */

@@ -76,14 +76,35 @@ export async function createDevelopmentCa({ name, ...validity }: { readonly name
  * @throws ERR_SZMQ_INVALID_ARGUMENT for an address that is none, ERR_SZMQ_BAD_CREDENTIALS for a CA that is unreadable.
  */
 export async function issueCertificate(ca: DevelopmentCa, request: CertificateRequest): Promise<IssuedCertificate> {
-  const x509 = loadX509()
   const issuer = await readCa(ca)
   const keys = await generateKeys()
+  const { subjectName, publicKey } = issuer.certificate
+  return signCertificate(request, keys, { name: subjectName, publicKey, privateKey: issuer.privateKey })
+}
+
+/** A certificate that no CA stands for: peers accept it only if it is among their CAs itself. */
+export async function createSelfSignedCertificate(request: CertificateRequest): Promise<IssuedCertificate> {
+  const keys = await generateKeys()
+  return signCertificate(request, keys, { name: toDistinguishedName(request.name), ...keys })
+}
+
+interface Issuer {
+  readonly name: X509.Name
+  readonly publicKey: webcrypto.CryptoKey | X509.PublicKey
+  readonly privateKey: webcrypto.CryptoKey
+}
+
+async function signCertificate(
+  request: CertificateRequest,
+  keys: webcrypto.CryptoKeyPair,
+  issuer: Issuer,
+): Promise<IssuedCertificate> {
+  const x509 = loadX509()
   const usages = request.usages ?? ['server', 'client']
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerialNumber(),
     subject: toDistinguishedName(request.name),
-    issuer: issuer.certificate.subjectName,
+    issuer: issuer.name,
     ...toDates(request, DEFAULT_CERTIFICATE_DAYS),
     publicKey: keys.publicKey,
     signingKey: issuer.privateKey,
@@ -96,7 +117,7 @@ export async function issueCertificate(ca: DevelopmentCa, request: CertificateRe
       ),
       new x509.SubjectAlternativeNameExtension(toAlternativeNames(request)),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer.certificate.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   })
   return { certificatePem: toPem(certificate), privateKeyPem: await exportPrivateKey(keys.privateKey) }

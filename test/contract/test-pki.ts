@@ -2,6 +2,7 @@ import { parseCredentials, type Credentials } from '../../src/security/credentia
 import {
   createCrl,
   createDevelopmentCa,
+  createSelfSignedCertificate,
   issueCertificate,
   type CertificateRequest,
   type DevelopmentCa,
@@ -55,6 +56,7 @@ export async function createTestPki(): Promise<TestPki> {
   const peer = node('node-b')
   const revoked = await issue(peer)
   const crl = await createCrl(ca, { revoked: [revoked.certificatePem] })
+  const selfSigned = await createSelfSignedCertificate(peer)
   const staleCrl = await createCrl(ca, {
     revoked: [],
     thisUpdate: new Date(now - 2 * DAY_MS),
@@ -68,7 +70,7 @@ export async function createTestPki(): Promise<TestPki> {
     notYetValid: await issue({ ...peer, notBefore: new Date(now + DAY_MS), notAfter: new Date(now + 2 * DAY_MS) }),
     unknownCa: await issue(peer, { by: strangeCa }),
     selfSigned: parseCredentials(
-      { ca: ca.certificatePem, certificate: strangeCa.certificatePem, privateKey: strangeCa.privateKeyPem },
+      { ca: ca.certificatePem, certificate: selfSigned.certificatePem, privateKey: selfSigned.privateKeyPem },
       { now: new Date(now) },
     ),
     revoked,

@@ -276,7 +276,11 @@ export function describeTlsEngineContract(title: string, options: TlsEngineContr
         for (const { seen, code, shown, verifying = (given: TestPki) => given.nodeA } of cases) {
           for (const verifier of ['client', 'server'] as const) {
             it(`fails with ${code} when the ${verifier} sees ${seen}`, async () => {
-              const [mine, theirs] = [{ credentials: verifying(pki) }, { credentials: shown(pki, verifier) }]
+              const serverName = 'localhost'
+              const [mine, theirs] = [
+                { credentials: verifying(pki), serverName },
+                { credentials: shown(pki, verifier), serverName },
+              ]
               const pair = createPair(
                 version,
                 verifier === 'client' ? { client: mine, server: theirs } : { client: theirs, server: mine },
