@@ -2,7 +2,13 @@
 export { DEFAULT_ASK_TIMEOUT_MS, type AskOptions } from './actors/ask-table.ts'
 export type { ActorContext } from './actors/context.ts'
 export type { DeadLetter, DeadLetterReason } from './actors/dead-letters.ts'
-export { DEFAULT_MAILBOX, defineActor, type ActorDefinition, type ActorOptions, type MailboxOptions } from './actors/define-actor.ts'
+export {
+  DEFAULT_MAILBOX,
+  defineActor,
+  type ActorDefinition,
+  type ActorOptions,
+  type MailboxOptions,
+} from './actors/define-actor.ts'
 export { ask, tell, type AskSpec, type Protocol, type TellSpec } from './actors/protocol.ts'
 export { ActorRef, refTo, type ActorAddress } from './actors/ref.ts'
 export type { ThreadStats } from './actors/signal.ts'

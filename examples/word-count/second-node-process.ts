@@ -11,9 +11,9 @@ export interface SecondNode {
   readonly addresses: readonly string[]
   /** Rejects with a {@link JobError} when the process ends before {@link end}; never resolves. */
   readonly ended: Promise<never>
-  kill(): void
+  readonly kill: () => void
   /** Lets it end, and waits for that. */
-  end(): Promise<void>
+  readonly end: () => Promise<void>
 }
 
 /** Starts the second node as a process of its own. @throws JobError when it cannot start. */

@@ -1,8 +1,8 @@
 /** What the layers above may use. */
-export { Board, MAX_THREADS, type BoardShare } from './board.ts'
+export { Board, type BoardShare } from './board.ts'
 export { Doorbell } from './doorbell.driver.ts'
 export { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES } from './batch-limits.ts'
-export { Mesh, type MeshListener } from './mesh.ts'
+export { Mesh } from './mesh.ts'
 export { createMessageCodec, REF_EXTENSION, registerMessageExtension, type MessageCodec } from './message.codec.ts'
 export { openPair } from './zmq.driver.ts'
 export type { LinkCounters, LinkEvent, NodeIdentity } from './link.ts'

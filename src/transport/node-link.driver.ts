@@ -1,5 +1,5 @@
 import { loadCredentials, type CredentialFiles } from '../security/credential-files.driver.ts'
-import { Credentials, parseCredentials, type CredentialsInput } from '../security/credentials.ts'
+import { parseCredentials, type Credentials, type CredentialsInput } from '../security/credentials.ts'
 import { createOpensslEngineFactory } from '../security/openssl-engine.driver.ts'
 import { SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'

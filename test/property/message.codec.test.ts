@@ -40,7 +40,17 @@ describe('message codec', () => {
 
   it('survives any damaged byte of a real batch', () => {
     const codec = createMessageCodec()
-    const batch = codec.encode([7, 17, { path: 'a', words: 3 }, 8, 17, { path: 'b', words: 4 }, 9, 16, new Map([['k', [1, 2]]])])
+    const batch = codec.encode([
+      7,
+      17,
+      { path: 'a', words: 3 },
+      8,
+      17,
+      { path: 'b', words: 4 },
+      9,
+      16,
+      new Map([['k', [1, 2]]]),
+    ])
     fc.assert(
       fc.property(fc.nat(batch.length - 1), fc.integer({ min: 0, max: 255 }), fc.nat(batch.length), (at, byte, cut) => {
         const damaged = batch.slice(0, cut)

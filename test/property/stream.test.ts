@@ -177,7 +177,10 @@ class Walk {
         return this.#forge('client')
       case 'forgeHello':
         return this.#forge('server')
-      default:
+      case 'drop':
+      case 'flip':
+      case 'repeat':
+      case 'swap':
         this.#next = step.kind
     }
   }

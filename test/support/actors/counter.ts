@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ask, defineActor, refTo, tell } from '../../../src/index.ts'
+import { ask, defineActor, refTo, tell, type ActorRef } from '../../../src/index.ts'
 
 export const Counter = defineActor(import.meta, {
   name: 'counter',
@@ -52,7 +52,7 @@ export const Counter = defineActor(import.meta, {
 export const Forwarder = defineActor(import.meta, {
   name: 'forwarder',
   protocol: { to: tell(refTo(() => Counter)), burst: tell(z.number()), done: ask(z.void(), z.number()) },
-  state: () => ({ to: undefined as undefined | ReturnType<typeof asCounter> }),
+  state: () => ({ to: undefined as CounterRef | undefined }),
   on: {
     to: (state, ref) => {
       state.to = ref
@@ -67,6 +67,4 @@ export const Forwarder = defineActor(import.meta, {
   },
 })
 
-function asCounter(ref: import('../../../src/index.ts').ActorRef<typeof Counter.protocol>) {
-  return ref
-}
+type CounterRef = ActorRef<(typeof Counter)['protocol']>
