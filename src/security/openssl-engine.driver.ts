@@ -1,6 +1,13 @@
 import { constants, X509Certificate } from 'node:crypto'
 import { Duplex } from 'node:stream'
-import { connect, createSecureContext, TLSSocket, type SecureContext, type SecureVersion } from 'node:tls'
+import {
+  connect,
+  createSecureContext,
+  TLSSocket,
+  type CipherNameAndProtocol,
+  type SecureContext,
+  type SecureVersion,
+} from 'node:tls'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { ALERT, encodeFatalAlert, sealFatalAlert, type AlertCode } from './alert.codec.ts'
 import type { Credentials } from './credentials.ts'
@@ -268,17 +275,30 @@ class OpensslEngine implements TlsEngine {
   /** @returns false if the peer was refused. True also while it has shown no certificate yet. */
   #verifyPeer(): boolean {
     if (this.#isPeerVerified || this.#socket === undefined) return true
-    this.#certificate ??= readCertificate(this.#socket)
-    const certificate = this.#certificate
-    if (certificate === undefined) return true
-    const now = new Date()
-    const reason = readVerdict(this.#socket) ?? findDateProblem(certificate, now)
-    const { serverName, role } = this.#settings
-    if (reason !== undefined) this.#refuse(toCertificateError(reason, certificate, now))
-    else if (role === 'client' && serverName !== undefined && !carriesName(certificate, serverName)) {
-      this.#refuse(toWrongNameError(certificate, serverName))
-    } else this.#isPeerVerified = true
-    return this.#isPeerVerified
+    const problem = this.#findPeerProblem(this.#socket)
+    if (problem !== undefined) this.#refuse(problem)
+    return problem === undefined
+  }
+
+  #findPeerProblem(socket: TLSSocket): SzmqError | undefined {
+    try {
+      this.#certificate ??= readCertificate(socket)
+      const certificate = this.#certificate
+      if (certificate === undefined) return undefined
+      const now = new Date()
+      const reason = readVerdict(socket) ?? findDateProblem(certificate, now)
+      if (reason !== undefined) return toCertificateError(reason, certificate, now)
+      const { serverName, role } = this.#settings
+      if (role === 'client' && serverName !== undefined && !carriesName(certificate, serverName)) {
+        return toWrongNameError(certificate, serverName)
+      }
+      this.#isPeerVerified = true
+      return undefined
+    } catch (cause) {
+      // A peer chose these bytes, and OpenSSL is below us on the stack: an exception would end the process.
+      const text = `the peer's certificate cannot be judged: ${messageOf(cause)}`
+      return new SzmqError('ERR_SZMQ_CERTIFICATE_INVALID', text, { cause })
+    }
   }
 
   /** Our own verdict, of which OpenSSL knows nothing: its held flight is thrown away and an alert goes out in its place. */
@@ -289,10 +309,13 @@ class OpensslEngine implements TlsEngine {
   }
 
   #encodeAlert(code: AlertCode): Uint8Array | undefined {
-    const suite = this.#socket?.getCipher().standardName
+    // None yet, in spite of its type, if the handshake broke early.
+    const cipher: CipherNameAndProtocol | undefined = this.#socket?.getCipher()
     if (this.#socket?.getProtocol() !== 'TLSv1.3')
       return this.#watch?.hasSentChangeCipherSpec === true ? undefined : encodeFatalAlert(code)
-    return this.#alertSecret === undefined || suite === undefined ? undefined : sealFatalAlert(code, suite, this.#alertSecret)
+    return this.#alertSecret === undefined || cipher === undefined
+      ? undefined
+      : sealFatalAlert(code, cipher.standardName, this.#alertSecret)
   }
 
   /** The secret under which our next record is number 0: the client has sent nothing encrypted yet, the server all of its handshake. */

@@ -29,6 +29,8 @@ export class RecordSplitter {
   /** What came of the unfinished record; its length is known once the header is whole. */
   #partial: Uint8Array = new Uint8Array(RECORD_HEADER_BYTES)
   #partialLength = 0
+  /** Once lost, a boundary is never found again. */
+  #damage: unknown = undefined
 
   /** How many bytes of an unfinished record are held. */
   get bufferedBytes(): number {
@@ -38,9 +40,20 @@ export class RecordSplitter {
   /**
    * Yields each record that `slice` completes: run it to its end, then call again with the next slice.
    *
-   * @throws ERR_SZMQ_BAD_RECORD at a header that no TLS record has, before anything of its fragment is held. The stream is lost then.
+   * @throws ERR_SZMQ_BAD_RECORD at a header that no TLS record has, before anything of its fragment is held. Each further
+   * call throws it again: the stream is lost.
    */
   *split(slice: Uint8Array): Generator<TlsRecord, void, undefined> {
+    if (this.#damage !== undefined) throw this.#damage
+    try {
+      yield* this.#split(slice)
+    } catch (error) {
+      this.#damage = error
+      throw error
+    }
+  }
+
+  *#split(slice: Uint8Array): Generator<TlsRecord, void, undefined> {
     let offset = 0
     while (offset < slice.length) {
       if (this.#partialLength === 0 && slice.length - offset >= RECORD_HEADER_BYTES) {
