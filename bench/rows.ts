@@ -1,4 +1,7 @@
 import type { Contender } from './contender.ts'
+import { szmqLink } from './contenders/szmq-link.ts'
+import { szmqLocal } from './contenders/szmq-local.ts'
+import { szmqThread } from './contenders/szmq-thread.ts'
 import { arrayQueue } from './peers/array-queue.ts'
 import { curve } from './peers/curve.ts'
 import { nactTell } from './peers/nact-tell.ts'
@@ -22,19 +25,19 @@ export const rows: readonly Row[] = [
   {
     name: 'local',
     title: 'tell, within a thread',
-    contenders: [nactTell, arrayQueue],
+    contenders: [szmqLocal, nactTell, arrayQueue],
     cases: [{ kind: 'stream', sizeBytes: 64, count: 500_000 }],
   },
   {
     name: 'thread',
     title: 'thread to thread',
-    contenders: [postMessage, rawPair],
+    contenders: [szmqThread, postMessage, rawPair],
     cases: distances({ small: 300_000, medium: 200_000, large: 8_000, trips: 5_000 }),
   },
   {
     name: 'link',
     title: 'node to node, encrypted, two processes over tcp loopback',
-    contenders: [curve],
+    contenders: [szmqLink, curve],
     cases: distances({ small: 200_000, medium: 100_000, large: 4_000, trips: 3_000 }),
   },
 ]
