@@ -21,6 +21,7 @@ import {
   toPeerIdentity,
   toWrongNameError,
 } from './peer-certificate.ts'
+import { byteAt, CONTENT_TYPE, RECORD_HEADER_BYTES, uint16At } from './record.codec.ts'
 import type { TlsEngine, TlsEngineFactory, TlsFacts, TlsListener } from './tls-engine.ts'
 
 /** Plaintext that an engine holds before {@link TlsEngine.send} says false. */
@@ -108,9 +109,10 @@ function requireVersions(minVersion: SecureVersion, maxVersion: SecureVersion): 
  * - `open`: the peer is verified.
  * - `closing`: our close_notify waits behind what was sent; the peer may still send.
  * - `closed`: our close_notify was handed out; the peer may still send.
+ * - `failing`: OpenSSL gave up; its alert may still leave.
  * - `dead`: nothing is heard or said any more.
  */
-type Phase = 'new' | 'handshaking' | 'open' | 'closing' | 'closed' | 'dead'
+type Phase = 'new' | 'handshaking' | 'open' | 'closing' | 'closed' | 'failing' | 'dead'
 
 class OpensslEngine implements TlsEngine {
   readonly name = 'openssl'
@@ -127,6 +129,9 @@ class OpensslEngine implements TlsEngine {
   /** What the peer showed, once it did. */
   #certificate: X509Certificate | undefined
   #isPeerVerified = false
+  /** Flights that OpenSSL has produced and that wait for our verdict on the peer. */
+  #held: Buffer[] = []
+  #hasSpoken = false
   #isCorked = false
 
   constructor(settings: Settings, listener: TlsListener) {
@@ -163,7 +168,7 @@ class OpensslEngine implements TlsEngine {
     // `_tlsError`: where Node reports the errors of a server-side socket that has no tls.Server.
     for (const event of ['error', '_tlsError']) {
       socket.on(event, (error: Error) => {
-        this.#failAfterFlush(() => toTlsError(error, this.#isPeerVerified ? 'session' : 'handshake'))
+        this.#onOpensslError(error)
       })
     }
     socket.on('end', () => {
@@ -175,12 +180,12 @@ class OpensslEngine implements TlsEngine {
     socket.on('drain', () => {
       if (this.#phase === 'open') this.#listener({ kind: 'drain' })
     })
-    delayDestruction(socket)
+    this.#delayDestruction(socket)
     wire.on('error', () => {})
   }
 
   receive(ciphertext: Uint8Array): void {
-    if (this.#phase === 'dead' || this.#wire === undefined || ciphertext.length === 0) return
+    if (this.#phase === 'failing' || this.#phase === 'dead' || this.#wire === undefined || ciphertext.length === 0) return
     this.#nameMessages('received', ciphertext)
     if (this.#isDead()) return
     this.#wire.push(ciphertext)
@@ -221,6 +226,7 @@ class OpensslEngine implements TlsEngine {
     this.#phase = 'dead'
     this.#watch = undefined
     this.#alertSecret = undefined
+    this.#held = []
     this.#socket?.destroy()
     this.#wire?.destroy()
   }
@@ -230,15 +236,31 @@ class OpensslEngine implements TlsEngine {
     return this.#phase === 'dead'
   }
 
+  /**
+   * What OpenSSL wants to send. In front of the peer's verification only the first flight, which cannot depend on the peer's certificate,
+   * and alerts pass at once. The rest is held until the turn is over: OpenSSL is above us on the stack, perhaps in the middle of giving up,
+   * and Node's certificate functions end the process when they are asked about a half-read certificate (seen with Node 20.20).
+   */
   #emitCiphertext(bytes: Buffer): void {
-    if (this.#phase === 'dead') return
-    if (this.#watch !== undefined) {
-      // OpenSSL has accepted the peer's certificate as far as it was asked to. No flight that follows it leaves before our own verdict.
-      if (this.#phase === 'handshaking' && !this.#verifyPeer()) return
-      this.#nameMessages('sent', bytes)
-      if (this.#isDead()) return
+    const mayPass = this.#isPeerVerified || isAlertRecord(bytes) || (this.#phase === 'handshaking' && !this.#hasSpoken)
+    this.#hasSpoken = true
+    if (mayPass) this.#handOut(bytes)
+    else if (this.#phase === 'handshaking') {
+      if (this.#held.push(bytes) > 1) return
+      setImmediate(() => {
+        if (this.#phase === 'handshaking' && this.#verifyPeer()) this.#handOutHeld()
+      })
     }
-    this.#listener({ kind: 'ciphertext', bytes })
+  }
+
+  #handOutHeld(): void {
+    for (const bytes of this.#held.splice(0)) this.#handOut(bytes)
+  }
+
+  #handOut(bytes: Buffer): void {
+    if (this.#phase === 'dead') return
+    this.#nameMessages('sent', bytes)
+    if (!this.#isDead()) this.#listener({ kind: 'ciphertext', bytes })
   }
 
   #nameMessages(direction: 'sent' | 'received', ciphertext: Uint8Array): void {
@@ -261,6 +283,8 @@ class OpensslEngine implements TlsEngine {
       this.#refuse(new SzmqError('ERR_SZMQ_PROTOCOL_MISMATCH', text))
       return
     }
+    this.#handOutHeld()
+    if (this.#isDead()) return
     this.#phase = 'open'
     const facts = readFacts(socket, certificate, this.#watch)
     this.#alertSecret = undefined
@@ -295,7 +319,7 @@ class OpensslEngine implements TlsEngine {
       this.#isPeerVerified = true
       return undefined
     } catch (cause) {
-      // A peer chose these bytes, and OpenSSL is below us on the stack: an exception would end the process.
+      // A peer chose these bytes, and nobody above would catch the exception: it would end the process.
       const text = `the peer's certificate cannot be judged: ${messageOf(cause)}`
       return new SzmqError('ERR_SZMQ_CERTIFICATE_INVALID', text, { cause })
     }
@@ -309,13 +333,13 @@ class OpensslEngine implements TlsEngine {
   }
 
   #encodeAlert(code: AlertCode): Uint8Array | undefined {
-    // None yet, in spite of its type, if the handshake broke early.
-    const cipher: CipherNameAndProtocol | undefined = this.#socket?.getCipher()
-    if (this.#socket?.getProtocol() !== 'TLSv1.3')
+    if (this.#socket?.getProtocol() !== 'TLSv1.3') {
       return this.#watch?.hasSentChangeCipherSpec === true ? undefined : encodeFatalAlert(code)
-    return this.#alertSecret === undefined || cipher === undefined
-      ? undefined
-      : sealFatalAlert(code, cipher.standardName, this.#alertSecret)
+    }
+    // None, in spite of its type, in front of the ServerHello.
+    const cipher: CipherNameAndProtocol | undefined = this.#socket.getCipher()
+    if (this.#alertSecret === undefined || cipher === undefined) return undefined
+    return sealFatalAlert(code, cipher.standardName, this.#alertSecret)
   }
 
   /** The secret under which our next record is number 0: the client has sent nothing encrypted yet, the server all of its handshake. */
@@ -345,18 +369,35 @@ class OpensslEngine implements TlsEngine {
         )
         return
       case 'new':
+      case 'failing':
       case 'dead':
         return
     }
   }
 
-  /** OpenSSL's alert may wait behind a write that is under way. */
-  #failAfterFlush(toError: () => SzmqError): void {
-    if (this.#phase === 'dead') return
-    const error = toError()
+  /** Fails once the alert is out, which may wait behind a write that is under way. */
+  #onOpensslError(cause: Error): void {
+    if (this.#phase === 'failing' || this.#phase === 'dead') return
+    const error = toTlsError(cause, this.#phase === 'handshaking' ? 'handshake' : 'session')
+    this.#phase = 'failing'
     afterWrites(() => {
       this.#fail(error)
     })
+  }
+
+  /** Before the handshake is done, Node destroys a socket that failed at once, and with it the alert that waits behind a write. */
+  #delayDestruction(socket: TLSSocket): void {
+    const destroyNow = socket._destroy.bind(socket)
+    socket._destroy = (error, callback) => {
+      if (error === null) {
+        destroyNow(error, callback)
+        return
+      }
+      this.#onOpensslError(error)
+      afterWrites(() => {
+        destroyNow(error, callback)
+      })
+    }
   }
 
   #fail(error: SzmqError): void {
@@ -364,6 +405,7 @@ class OpensslEngine implements TlsEngine {
     this.#phase = 'dead'
     this.#watch = undefined
     this.#alertSecret = undefined
+    this.#held = []
     // Not now: OpenSSL may be above us on the stack.
     setImmediate(() => {
       this.#socket?.destroy()
@@ -450,17 +492,13 @@ function readEphemeralGroup(socket: TLSSocket): string | undefined {
   return info !== null && 'name' in info && typeof info.name === 'string' ? info.name : undefined
 }
 
-/** Before the handshake is done, Node destroys the socket together with the alert that still waits behind a write. */
-function delayDestruction(socket: TLSSocket): void {
-  const destroyNow = socket._destroy.bind(socket)
-  socket._destroy = (error, callback) => {
-    if (error === null) destroyNow(error, callback)
-    else {
-      afterWrites(() => {
-        destroyNow(error, callback)
-      })
-    }
-  }
+/** Nothing but one alert, in plain text or encrypted: the one thing that OpenSSL writes while it gives up. */
+function isAlertRecord(bytes: Buffer): boolean {
+  const SEALED_ALERT_BYTES = 19
+  if (bytes.length < RECORD_HEADER_BYTES || bytes.length !== RECORD_HEADER_BYTES + uint16At(bytes, 3)) return false
+  const type = byteAt(bytes, 0)
+  if (type === CONTENT_TYPE.alert) return true
+  return type === CONTENT_TYPE.applicationData && bytes.length === RECORD_HEADER_BYTES + SEALED_ALERT_BYTES
 }
 
 /** A write over a Duplex counts as done in the next turn but one; what waited behind it leaves in that turn. */

@@ -30,7 +30,7 @@ export class RecordSplitter {
   #partial: Uint8Array = new Uint8Array(RECORD_HEADER_BYTES)
   #partialLength = 0
   /** Once lost, a boundary is never found again. */
-  #damage: unknown = undefined
+  #damage: SzmqError | undefined
 
   /** How many bytes of an unfinished record are held. */
   get bufferedBytes(): number {
@@ -48,7 +48,7 @@ export class RecordSplitter {
     try {
       yield* this.#split(slice)
     } catch (error) {
-      this.#damage = error
+      if (error instanceof SzmqError) this.#damage = error
       throw error
     }
   }
