@@ -1,7 +1,7 @@
 import { Packr } from 'msgpackr'
 import type { Message } from './payload.ts'
 
-/** Peers that carry bytes only put each message into one frame, encoded as szmq encodes a message: msgpackr, a selector, a payload. */
+/** Peers that carry bytes only put each message into one frame, encoded by the library that szmq uses: a selector and plain `bin` bytes. */
 const SELECTOR = 1
 const packr = new Packr({ useRecords: false })
 
