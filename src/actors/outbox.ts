@@ -1,5 +1,5 @@
 import { isSzmqErrorCode, SzmqError } from '../shared/errors.ts'
-import type { MessageCodec } from '../transport/index.ts'
+import { withBuffers, type MessageCodec } from '../transport/index.ts'
 import type { Answerer } from './answerer.ts'
 import type { DeadLetterReason } from './dead-letters.ts'
 import { FIRST_SELECTOR } from './protocol.ts'
@@ -86,8 +86,9 @@ export class Outbox {
       return
     }
     if (this.#waiting >= OUTBOX_CAPACITY && selector >= FIRST_SELECTOR) throw this.#backpressure()
-    if (askId === undefined) this.#batch.push(target, selector * 2, payload)
-    else this.#batch.push(target, selector * 2 + 1, payload, askId)
+    const packable = withBuffers(payload)
+    if (askId === undefined) this.#batch.push(target, selector * 2, packable)
+    else this.#batch.push(target, selector * 2 + 1, packable, askId)
     this.#messages += 1
     this.#waiting += 1
     this.#bytes += estimateBytes(payload)
