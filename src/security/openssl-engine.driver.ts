@@ -193,6 +193,8 @@ class OpensslEngine implements TlsEngine {
 
   send(plaintext: Uint8Array): boolean {
     const socket = this.#socket
+    // The caller cannot know yet: `failed` is about to tell.
+    if (this.#phase === 'failing' && this.#isPeerVerified) return false
     if (this.#phase !== 'open' || socket === undefined)
       throw invalidState(`send() in phase "${this.#phase}": wait for "secure"`)
     if (socket.writableEnded) throw invalidState('send() after the peer closed: it reads no more')
