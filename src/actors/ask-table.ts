@@ -5,6 +5,9 @@ import type { Answerer } from './answerer.ts'
 /** Longest wait for an answer when the asker names none, in milliseconds. */
 export const DEFAULT_ASK_TIMEOUT_MS = 30_000
 
+/** Node's timers take no longer wait: one that is longer would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 export interface AskOptions {
   /** Milliseconds until the ask rejects with ERR_SZMQ_ASK_TIMEOUT (outcome unknown). Default 30 000. */
   readonly timeoutMs?: number
@@ -131,7 +134,7 @@ export class AskTable {
     const deadline = this.#clock.now() + timeoutMs
     lane.ids.push(id)
     lane.deadlines.push(deadline)
-    if (this.#timer === undefined || deadline < this.#timer.at) this.#arm(deadline)
+    if (deadline < (this.#timer?.at ?? Infinity)) this.#arm(deadline)
   }
 
   #skipSettled(lane: Lane): void {
@@ -150,7 +153,7 @@ export class AskTable {
         this.#timer = undefined
         this.#expire()
       },
-      Math.max(0, at - this.#clock.now()),
+      Math.min(MAX_TIMER_MS, Math.max(0, at - this.#clock.now())),
     )
     this.#timer = { handle, at }
   }
