@@ -1,4 +1,5 @@
 import { SzmqError } from '../shared/errors.ts'
+import { barNative, type NativeGate } from './native-gate.ts'
 
 /** The most threads one system can have, the starting one included. */
 export const MAX_THREADS = 64
@@ -11,7 +12,9 @@ const ALL_RINGS_BYTES = 1 << 28
 /** Words of each thread. */
 const BELL = 0
 const LIFE = 1
-const WORDS_PER_SLOT = 2
+const INSIDE_NATIVE = 2
+const NATIVE_BARRED = 3
+const WORDS_PER_SLOT = 4
 /** Words of each ordered pair of threads. */
 const INVITED = 0
 const TAIL = 1
@@ -82,6 +85,17 @@ export class Board {
 
   setLife(slot: number, life: ThreadLife): void {
     Atomics.store(this.#words, slot * WORDS_PER_SLOT + LIFE, LIVES.indexOf(life))
+  }
+
+  /** What a thread passes for each native call: see {@link NativeGate}. */
+  gateOf(slot: number): NativeGate {
+    const at = slot * WORDS_PER_SLOT
+    return { words: this.#words, inside: at + INSIDE_NATIVE, barred: at + NATIVE_BARRED }
+  }
+
+  /** Call right before a thread is stopped from outside, or the process may abort: {@link NativeGate}. The thread does nothing after it. */
+  bar(slot: number): void {
+    barNative(this.gateOf(slot))
   }
 
   /** `from` has opened its end of the pipe and waits for `to` to open the other. */

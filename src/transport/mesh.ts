@@ -155,7 +155,12 @@ export class Mesh {
       self: this.#self,
       peer,
       board: this.#board,
-      socket: this.#openPair(side, `inproc://szmq/${this.#system}/${low}-${high}`, 2 * PIPE_WINDOW_FRAMES),
+      socket: this.#openPair({
+        side,
+        address: `inproc://szmq/${this.#system}/${low}-${high}`,
+        frames: 2 * PIPE_WINDOW_FRAMES,
+        gate: this.#board.gateOf(this.#self),
+      }),
       onBatch: (batch) => {
         this.#listener.onBatch(peer, batch)
       },

@@ -1,11 +1,13 @@
 import { context, Dealer, Pair, Router, type Socket } from 'zeromq'
 import { messageOf, SzmqError } from '../shared/errors.ts'
+import { enterNative, leaveNative, type NativeGate } from './native-gate.ts'
 
 /**
  * The only file that touches zeromq. A thread that ends while a native operation is pending aborts the whole process, so:
  * - sockets between threads never wait: with `sendTimeout` and `receiveTimeout` 0, zeromq.js completes within the call or
  *   rejects with EAGAIN. (With the default -1 even a call that could complete at once is put off now and then, to let the event
  *   loop breathe, and is pending until then.)
+ * - they pass a gate for each call, which is barred before a thread is stopped from outside: see {@link NativeGate}.
  * - sockets between nodes wait for messages; they belong to the thread that started the system, and are closed when it exits.
  */
 
@@ -33,8 +35,67 @@ export interface PairSocket {
  */
 export const MAX_PAIR_FRAME_BYTES = 128
 
-/** @param frames high-water mark of this end; an inproc pipe holds the sum of both ends' marks. */
-export function openPair(side: 'bind' | 'connect', address: string, frames: number): PairSocket {
+export interface PairOptions {
+  readonly side: 'bind' | 'connect'
+  readonly address: string
+  /** High-water mark of this end; an inproc pipe holds the sum of both ends' marks. */
+  readonly frames: number
+  /** Passed for each call into zeromq.js. Once it is barred the socket seems empty and full. */
+  readonly gate: NativeGate
+}
+
+/** @throws ERR_SZMQ_ADDRESS_UNAVAILABLE */
+export function openPair({ side, address, frames, gate }: PairOptions): PairSocket {
+  const native = <T>(call: () => T, whenBarred: T): T => {
+    if (!enterNative(gate)) return whenBarred
+    try {
+      return call()
+    } finally {
+      leaveNative(gate)
+    }
+  }
+  const socket = native(() => bindOrConnect({ side, address, frames }), undefined)
+  if (socket === undefined) return BARRED
+  return {
+    get isReadable() {
+      return native(() => socket.readable, false)
+    },
+    get isWritable() {
+      return native(() => socket.writable, false)
+    },
+    trySend(frame) {
+      if (frame.length > MAX_PAIR_FRAME_BYTES) throw new RangeError(`${frame.length} bytes would be sent by reference`)
+      return native(() => {
+        if (!socket.writable) return false
+        // Writable was checked and timeouts are 0: the promise is settled. It can only be rejected when the other end closed in
+        // between, and then no frame matters to it.
+        socket.send(frame).catch(() => {})
+        return true
+      }, false)
+    },
+    async receive() {
+      const [frame] = await native(() => socket.receive(), NEVER)
+      return frame as Uint8Array
+    },
+    close: () => {
+      native(() => {
+        closeOnce(socket)
+      }, undefined)
+    },
+  }
+}
+
+/** Of a thread that is about to be stopped: nothing more happens there. */
+const NEVER: Promise<never> = new Promise(() => {})
+const BARRED: PairSocket = {
+  isReadable: false,
+  isWritable: false,
+  trySend: () => false,
+  receive: () => NEVER,
+  close: () => {},
+}
+
+function bindOrConnect({ side, address, frames }: Omit<PairOptions, 'gate'>): Pair {
   const socket = new Pair({ ...NEVER_PENDING, sendHighWaterMark: frames, receiveHighWaterMark: frames })
   try {
     if (side === 'bind') socket.bindSync(address)
@@ -43,28 +104,7 @@ export function openPair(side: 'bind' | 'connect', address: string, frames: numb
     socket.close()
     throw new SzmqError('ERR_SZMQ_ADDRESS_UNAVAILABLE', `cannot ${side} ${address}: ${messageOf(error)}`, { cause: error })
   }
-  return {
-    get isReadable() {
-      return socket.readable
-    },
-    get isWritable() {
-      return socket.writable
-    },
-    trySend(frame) {
-      if (frame.length > MAX_PAIR_FRAME_BYTES) throw new RangeError(`${frame.length} bytes would be sent by reference`)
-      if (!socket.writable) return false
-      // Writable was checked and timeouts are 0: the promise is already resolved.
-      void socket.send(frame)
-      return true
-    },
-    async receive() {
-      const [frame] = await socket.receive()
-      return frame as Uint8Array
-    },
-    close: () => {
-      closeOnce(socket)
-    },
-  }
+  return socket
 }
 
 /** A ROUTER or DEALER between nodes. */
