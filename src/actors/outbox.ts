@@ -10,6 +10,8 @@ const BATCH_MESSAGES = 512
 const BATCH_BYTES = 64 * 1024
 /** Messages that may wait here for a way that is blocked; one more is refused. */
 export const OUTBOX_CAPACITY = 65_536
+/** So much of an error's text travels. */
+const MAX_FAILURE_TEXT = 4_096
 
 /** A message that an outbox could not deliver, and why. */
 export interface Undelivered {
@@ -41,9 +43,10 @@ export class Outbox {
   #bytes = 0
   /** Full batches behind one that could not be carried yet. */
   #sealed: unknown[][] = []
-  #blocked: { readonly bytes: Uint8Array; readonly values: unknown[] } | undefined
+  #blocked: PackedBatch | undefined
   #waiting = 0
   #isDirty = false
+  #isCarrying = false
   #lost: { readonly reason: DeadLetterReason; readonly error: SzmqError } | undefined
   #readyWaiters: (() => void)[] = []
 
@@ -86,12 +89,12 @@ export class Outbox {
       return
     }
     if (this.#waiting >= OUTBOX_CAPACITY && selector >= FIRST_SELECTOR) throw this.#backpressure()
-    const packable = withBuffers(payload)
+    const packable = orElse(withBuffers, payload, payload)
     if (askId === undefined) this.#batch.push(target, selector * 2, packable)
     else this.#batch.push(target, selector * 2 + 1, packable, askId)
     this.#messages += 1
     this.#waiting += 1
-    this.#bytes += estimateBytes(payload)
+    this.#bytes += orElse(estimateBytes, packable, 0)
     if (this.#messages >= BATCH_MESSAGES || this.#bytes >= BATCH_BYTES) {
       this.#seal()
       this.#carrySealed()
@@ -133,6 +136,7 @@ export class Outbox {
     this.#blocked = undefined
     this.#sealed = []
     this.#batch = []
+    this.#messages = 0
     this.#waiting = 0
     for (const values of undelivered) this.#discard(values, reason, error)
     this.#wakeReadyWaiters()
@@ -144,7 +148,7 @@ export class Outbox {
         this.#answer(Signal.answer, value, askId)
       },
       fail: (error) => {
-        const payload: FailurePayload = { code: error.code, message: error.message }
+        const payload: FailurePayload = { code: error.code, message: error.message.slice(0, MAX_FAILURE_TEXT) }
         this.#answer(Signal.failure, payload, askId)
       },
     }
@@ -162,24 +166,45 @@ export class Outbox {
     this.#bytes = 0
   }
 
+  /** Not while it runs already: what is given up on the way is answered through this very outbox, behind what waits in it. */
   #carrySealed(): void {
-    for (;;) {
-      if (this.#blocked === undefined) {
-        const values = this.#sealed.shift()
-        if (values === undefined) break
-        const bytes = this.#encode(values)
-        if (bytes === undefined) continue
-        if (bytes.length > this.#maxBatchBytes) {
-          this.#splitOversized(values, bytes.length)
-          continue
-        }
-        this.#blocked = { bytes, values }
-      }
-      if (!this.#carry(this.#blocked.bytes)) return
-      this.#waiting -= countMessages(this.#blocked.values)
-      this.#blocked = undefined
+    if (this.#isCarrying) return
+    this.#isCarrying = true
+    try {
+      if (this.#carryAll()) this.#wakeReadyWaiters()
+    } finally {
+      this.#isCarrying = false
     }
-    this.#wakeReadyWaiters()
+  }
+
+  /** @returns was everything taken? */
+  #carryAll(): boolean {
+    for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) {
+      const isTaken = this.#lost === undefined && this.#carry(next.bytes)
+      if (isTaken) {
+        this.#waiting -= countMessages(next.values)
+      } else if (this.#lost === undefined) {
+        this.#blocked = next
+        return false
+      } else {
+        // Lost in this very moment, when it stood in no queue.
+        this.#discard(next.values, this.#lost.reason, this.#lost.error)
+      }
+    }
+    return true
+  }
+
+  #takeNext(): PackedBatch | undefined {
+    const blocked = this.#blocked
+    this.#blocked = undefined
+    if (blocked !== undefined) return blocked
+    for (let values = this.#sealed.shift(); values !== undefined; values = this.#sealed.shift()) {
+      const bytes = this.#encode(values)
+      if (bytes === undefined) continue
+      if (bytes.length <= this.#maxBatchBytes) return { bytes, values }
+      this.#splitOversized(values, bytes.length)
+    }
+    return undefined
   }
 
   /** When one message of a batch cannot be packed, only that one is lost. */
@@ -212,7 +237,7 @@ export class Outbox {
       'ERR_SZMQ_LIMIT_EXCEEDED',
       `a message of ${length} bytes to ${this.destination}; at most ${this.#maxBatchBytes} go: send large data in pieces`,
     )
-    this.#discard(values, 'not-serializable', error)
+    this.#giveUp(values, error)
   }
 
   #isPackable(message: readonly unknown[]): boolean {
@@ -220,13 +245,18 @@ export class Outbox {
       this.#codec.encode(message)
       return true
     } catch (error) {
-      const [target, operation, , askId] = message as PackedMessage
-      const selector = operation >> 1
-      const isAnswer = target === RUNTIME_ID && selector === Signal.answer
-      if (isAnswer && askId !== undefined) this.answererFor(askId).fail(error as SzmqError)
-      else this.#onUndelivered({ target, selector, askId, reason: 'not-serializable', error: error as SzmqError })
+      this.#giveUp(message, error as SzmqError)
       return false
     }
+  }
+
+  /** One message that cannot travel. Whoever waits for it as an answer hears why. */
+  #giveUp(message: readonly unknown[], error: SzmqError): void {
+    const [target, operation, , askId] = message as PackedMessage
+    const selector = operation >> 1
+    const isAnswer = target === RUNTIME_ID && selector === Signal.answer
+    if (isAnswer && askId !== undefined) this.answererFor(askId).fail(error)
+    else this.#onUndelivered({ target, selector, askId, reason: 'not-serializable', error })
   }
 
   #discard(values: readonly unknown[], reason: DeadLetterReason, error: SzmqError): void {
@@ -250,6 +280,11 @@ export class Outbox {
         `await ref.ready() between batches, or ask instead of tell`,
     )
   }
+}
+
+interface PackedBatch {
+  readonly bytes: Uint8Array
+  readonly values: unknown[]
 }
 
 type PackedMessage = [target: number, operation: number, payload: unknown, askId: number | undefined]
@@ -277,6 +312,15 @@ function estimateBytes(payload: unknown): number {
   return 0
 }
 
+/** A getter of the payload may throw: packing meets it again, and says so to the right one. */
+function orElse<Result>(look: (payload: unknown) => Result, payload: unknown, otherwise: Result): Result {
+  try {
+    return look(payload)
+  } catch {
+    return otherwise
+  }
+}
+
 function estimateFields(payload: object): number {
   let bytes = 16
   for (const key in payload) {
@@ -292,6 +336,6 @@ export function readFailure(payload: unknown): SzmqError {
   const { code, message } = (typeof payload === 'object' && payload !== null ? payload : {}) as Partial<FailurePayload>
   return new SzmqError(
     isSzmqErrorCode(code) ? code : 'ERR_SZMQ_HANDLER_FAILED',
-    typeof message === 'string' ? message.slice(0, 4_096) : 'the other side reported a failure without a text',
+    typeof message === 'string' ? message.slice(0, MAX_FAILURE_TEXT) : 'the other side reported a failure without a text',
   )
 }
