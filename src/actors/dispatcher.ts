@@ -3,7 +3,7 @@ import type { Cell } from './cell.ts'
 /** Messages one actor may handle before the next one has its turn. */
 const MESSAGES_PER_VISIT = 256
 /** Messages handled in one turn of the event loop, so that timers and the network have theirs. */
-const MESSAGES_PER_TURN = 4_096
+export const MESSAGES_PER_TURN = 4_096
 
 /** How a thread is given its turns. The real ones are in `turns.driver.ts`. */
 export interface Turns {

@@ -5,7 +5,7 @@ import { AskTable, type AskOptions } from './ask-table.ts'
 import { Cell, type ActorFailure, type CellHost } from './cell.ts'
 import { DeadLetters, type DeadLetter, type DeadLetterReason } from './dead-letters.ts'
 import { findDefinition, type AnyDefinition } from './define-actor.ts'
-import { Dispatcher, type Turns } from './dispatcher.ts'
+import { Dispatcher, MESSAGES_PER_TURN, type Turns } from './dispatcher.ts'
 import { Outbox, readFailure, type Undelivered } from './outbox.ts'
 import { FIRST_SELECTOR, type MessageType } from './protocol.ts'
 import { ActorRef, type ActorAddress, type Route } from './ref.ts'
@@ -53,6 +53,8 @@ export class Runtime implements CellHost {
   readonly #asks: AskTable
   readonly #deadLetters: DeadLetters
   readonly #cells = new Map<number, Cell>()
+  /** Actors whose module is still being imported: they will handle what waits for them as soon as it is. */
+  readonly #starting = new Set<Cell>()
   readonly #outboxes = new Map<string, Outbox>()
   readonly #shapes = new WeakMap<readonly MessageType[], RefShape>()
   #dirty: Outbox[] = []
@@ -138,7 +140,7 @@ export class Runtime implements CellHost {
 
   /** May more batches come in? If not, {@link RuntimeDependencies.onCaughtUp} says when. */
   canTake(): boolean {
-    if (!this.#dispatcher.isBacklogged) return true
+    if (!this.#isBacklogged()) return true
     this.#wantsCatchUp = true
     return false
   }
@@ -444,24 +446,38 @@ export class Runtime implements CellHost {
       cell.start(known)
       return
     }
+    this.#starting.add(cell)
     this.#dependencies.importModule(moduleUrl).then(
       () => {
+        this.#starting.delete(cell)
         const definition = findDefinition(moduleUrl, name)
         if (definition === undefined) cell.failToStart(notInModule(path, moduleUrl, name))
         else cell.start(definition)
+        this.#noticeCatchUp()
       },
       (error: unknown) => {
+        this.#starting.delete(cell)
         cell.failToStart(cannotImport(path, moduleUrl, error))
+        this.#noticeCatchUp()
       },
     )
   }
 
   #afterRun(): void {
     this.flush()
-    if (this.#wantsCatchUp && !this.#dispatcher.isBacklogged) {
-      this.#wantsCatchUp = false
-      this.#dependencies.onCaughtUp()
-    }
+    this.#noticeCatchUp()
+  }
+
+  #noticeCatchUp(): void {
+    if (!this.#wantsCatchUp || this.#isBacklogged()) return
+    this.#wantsCatchUp = false
+    this.#dependencies.onCaughtUp()
+  }
+
+  #isBacklogged(): boolean {
+    if (this.#dispatcher.isBacklogged) return true
+    for (const cell of this.#starting) if (cell.waiting >= MESSAGES_PER_TURN) return true
+    return false
   }
 }
 
