@@ -25,4 +25,4 @@ export {
 export { startSystem } from './actors/system.driver.ts'
 export { ensureDevelopmentCredentials, type DevelopmentCredentialsOptions } from './security/development-credentials.driver.ts'
 export { SzmqError, type Blame, type SzmqErrorCode } from './shared/errors.ts'
-export type { NodeCredentials, TlsFacts } from './transport/index.ts'
+export type { LinkLimits, NodeCredentials, TlsFacts } from './transport/index.ts'

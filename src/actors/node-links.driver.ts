@@ -4,6 +4,7 @@ import {
   listenForNodes,
   readNodeCredentials,
   type LinkEvent,
+  type LinkLimits,
   type NodeIdentity,
   type NodeLink,
   type NodeListener,
@@ -60,6 +61,7 @@ export class NodeLinks {
         endpoint: listen,
         credentials: links.#credentials,
         local: options.local,
+        ...limitsOf(options.node),
         onLink: (nodeLink) => links.#follow(nodeLink, 'a node that calls'),
       })
     }
@@ -141,17 +143,20 @@ export class NodeLinks {
     })
     up.catch(() => {})
     let follow: ((event: LinkEvent) => void) | undefined
-    const nodeLink = connectToNode({ host, port, credentials: this.#credentials, local: this.#options.local }, (event) => {
-      follow?.(event)
-      if (event.kind === 'up') {
-        const link = this.#options.switchboard.linkTo(event.peer.incarnation)
-        if (link !== undefined) settle?.resolve(link)
-      } else if (event.kind === 'down') {
-        this.#outgoing.delete(key)
-        nodeLink.dispose()
-        settle?.reject(event.error ?? new SzmqError('ERR_SZMQ_NODE_LOST', `${key} said bye`))
-      }
-    })
+    const nodeLink = connectToNode(
+      { host, port, credentials: this.#credentials, local: this.#options.local, ...limitsOf(this.#options.node) },
+      (event) => {
+        follow?.(event)
+        if (event.kind === 'up') {
+          const link = this.#options.switchboard.linkTo(event.peer.incarnation)
+          if (link !== undefined) settle?.resolve(link)
+        } else if (event.kind === 'down') {
+          this.#outgoing.delete(key)
+          nodeLink.dispose()
+          settle?.reject(event.error ?? new SzmqError('ERR_SZMQ_NODE_LOST', `${key} said bye`))
+        }
+      },
+    )
     follow = this.#follow(nodeLink, key)
     this.#outgoing.set(key, { up, nodeLink })
     return up
@@ -205,6 +210,10 @@ export class NodeLinks {
 
 /** Time for ZeroMQ to put the last frames on the wire before the socket closes. */
 const FAREWELL_MS = 50
+
+function limitsOf({ link }: NodeOptions): { readonly limits?: Partial<LinkLimits> } {
+  return link === undefined ? {} : { limits: link }
+}
 
 function portTo({ link }: NodeLink, { incarnation, name }: NodeIdentity): LinkPort {
   return {

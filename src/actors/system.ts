@@ -4,7 +4,7 @@ import type { ActorDefinition } from './define-actor.ts'
 import type { Protocol } from './protocol.ts'
 import type { ActorRef } from './ref.ts'
 import type { ThreadStats } from './signal.ts'
-import type { LinkCounters, NodeCredentials, TlsFacts, WireCounters } from '../transport/index.ts'
+import type { LinkCounters, LinkLimits, NodeCredentials, TlsFacts, WireCounters } from '../transport/index.ts'
 
 export interface SystemOptions {
   /** Part of every address; nodes that work together share it. 1 to 64 letters, digits, `_`, `.` or `-`. */
@@ -24,6 +24,8 @@ export interface NodeOptions {
   readonly listen?: string
   /** The certificate this node shows, its key, and the CAs whose nodes it accepts. Links are mutual TLS 1.3, always. */
   readonly tls: NodeCredentials
+  /** Bounds of each link: window, heartbeat, silence after which a node is lost. Defaults are documented at each. */
+  readonly link?: Partial<LinkLimits>
 }
 
 /** What happens in a system, for logs and supervision of the whole. */

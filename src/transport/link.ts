@@ -1,3 +1,4 @@
+import { resolveLimits } from '../security/limits.ts'
 import type { TlsFacts } from '../security/tls-engine.ts'
 import { MAX_NODE_BATCH_BYTES } from './batch-limits.ts'
 import { assertNever } from '../shared/assert-never.ts'
@@ -117,7 +118,7 @@ export class Link {
     listener: (event: LinkEvent) => void,
   ) {
     this.#local = local
-    this.#limits = { ...DEFAULT_LINK_LIMITS, ...limits }
+    this.#limits = resolveLimits(DEFAULT_LINK_LIMITS, limits)
     this.#clock = clock
     this.#listener = listener
     this.#lastSent = clock.now()
