@@ -11,7 +11,9 @@ export class JobError extends Error {
   }
 }
 
-/** Files below `folder`, in a stable order. Links are not followed. Folders that cannot be read are handed to `onUnreadable`. */
+/**
+ * Files below `folder`, in a stable order. What is no regular file, and folders that cannot be read, are handed to `onUnreadable`.
+ */
 export async function listFiles(
   folder: string,
   {
@@ -39,7 +41,9 @@ export async function listFiles(
     for (const entry of entries) {
       const path = join(next, entry.name)
       if (entry.isDirectory()) folders.push(path)
-      else if (entry.isFile() && (extensions?.some((extension) => entry.name.endsWith(extension)) ?? true)) files.push(path)
+      else if (extensions !== undefined && !extensions.some((extension) => entry.name.endsWith(extension))) continue
+      else if (entry.isFile()) files.push(path)
+      else onUnreadable(path, entry.isSymbolicLink() ? 'a symbolic link, not followed' : 'not a regular file')
     }
   }
   return files.sort()

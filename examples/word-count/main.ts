@@ -178,7 +178,10 @@ function readNumber(text: string, option: string, min: number, max: number): num
 }
 
 function describe(error: unknown): string {
-  if (error instanceof SzmqError) return `${error.message} (${error.code})`
+  if (error instanceof SzmqError) {
+    const advice = error.code === 'ERR_SZMQ_THREAD_LOST' ? '. What it had counted is lost with it: run the count again' : ''
+    return `${error.message}${advice} (${error.code})`
+  }
   return error instanceof Error ? error.message : String(error)
 }
 
