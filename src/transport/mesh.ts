@@ -63,9 +63,12 @@ export class Mesh {
     this.#doorbell.listen(() => this.#answer())
   }
 
-  /** Sends one batch, head and body; copied. False: not taken, {@link MeshListener.onRoom} says when to try again. */
+  /**
+   * Sends one batch, head and body; copied. False: not taken, {@link MeshListener.onRoom} says when to try again; never, once the
+   * mesh is closed or that thread {@link isLost}.
+   */
   send(to: number, head: Uint8Array, body: Uint8Array): boolean {
-    if (this.#isClosed) return false
+    if (this.#isClosed || this.#lost.has(to)) return false
     if (this.#pipeTo(to).send(head, body)) return true
     this.#waitingForRoom.add(to)
     return false
@@ -89,10 +92,12 @@ export class Mesh {
 
   async #answer(): Promise<'idle' | 'more'> {
     if (this.#isClosed) return 'idle'
+    // Asked first: whatever a thread did before its end is then seen below.
+    const ended = this.#endedThreads()
     this.#acceptInvitations()
     this.#noticeRoom()
     const isBacklogged = await this.#drainPipes()
-    this.#noticeLosses()
+    this.#noticeLosses(ended)
     return isBacklogged ? 'more' : 'idle'
   }
 
@@ -132,10 +137,19 @@ export class Mesh {
     }
   }
 
-  /** Only when its pipe is drained: what a thread sent before its end still counts. */
-  #noticeLosses(): void {
+  /** Those whose loss has not been told yet. */
+  #endedThreads(): readonly number[] {
+    const ended: number[] = []
     for (let slot = 0; slot < this.#board.slots; slot += 1) {
-      if (this.#board.lifeOf(slot) !== 'lost' || this.#lost.has(slot)) continue
+      if (this.#board.lifeOf(slot) === 'lost' && !this.#lost.has(slot)) ended.push(slot)
+    }
+    return ended
+  }
+
+  /** Only when its pipe is drained: what a thread sent before its end still counts. */
+  #noticeLosses(ended: readonly number[]): void {
+    for (const slot of ended) {
+      if (this.#isClosed) return
       const pipe = this.#pipes.get(slot)
       if (pipe?.isReadable === true) continue
       this.#lost.add(slot)
