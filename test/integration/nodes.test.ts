@@ -54,7 +54,9 @@ describe('actors on two nodes', () => {
     await expect(a.resolve(Counter, 'http://x')).rejects.toMatchObject({ code: 'ERR_SZMQ_INVALID_ENDPOINT' })
     b.spawn(Forwarder, 'f')
     await expect(a.resolve(Counter, `${b.address}/f`)).rejects.toMatchObject({ code: 'ERR_SZMQ_PROTOCOL_MISMATCH' })
-    await expect(a.resolve(Counter, `${b.address?.replace('shop', 'other')}/f`)).rejects.toMatchObject({ code: 'ERR_SZMQ_NO_SUCH_ACTOR' })
+    await expect(a.resolve(Counter, `${b.address?.replace('shop', 'other')}/f`)).rejects.toMatchObject({
+      code: 'ERR_SZMQ_NO_SUCH_ACTOR',
+    })
   })
 
   it('refuses a message that does not fit its schema where it enters the process', async () => {
