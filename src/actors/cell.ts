@@ -44,7 +44,7 @@ type Phase = 'starting' | 'active' | 'busy' | 'stopped'
 export class Cell {
   readonly address: ActorAddress
   readonly #host: CellHost
-  readonly #mailbox = new Mailbox()
+  #mailbox = new Mailbox()
   readonly #intensity = new RestartIntensity()
   #phase: Phase = 'starting'
   #definition: AnyDefinition | undefined
@@ -77,7 +77,10 @@ export class Cell {
 
   /** Its code is here: makes the state and begins with what waits already. */
   start(definition: AnyDefinition): void {
+    // The system was stopped while the module was imported.
+    if (this.#phase !== 'starting') return
     this.#definition = definition
+    this.#checkWaiting()
     if (!this.#makeState(definition, 'start')) return
     this.#phase = 'active'
     if (this.#mailbox.size > 0) this.#host.schedule(this)
@@ -100,7 +103,7 @@ export class Cell {
     const capacity = this.#definition?.mailbox.capacity ?? STARTING_CAPACITY
     if (this.#mailbox.size >= capacity && selector >= FIRST_SELECTOR && !this.#makeRoom()) {
       this.#refuse(selector, answerer, 'mailbox-full', this.#fullError(capacity))
-      return this.#definition?.mailbox.policy === 'drop-new'
+      return (this.#definition?.mailbox.policy ?? 'fail') !== 'fail'
     }
     this.#mailbox.put(selector, payload, answerer)
     if (this.#phase === 'active') this.#host.schedule(this)
@@ -109,19 +112,12 @@ export class Cell {
 
   /** Like {@link deliver}, for what another process sent: checked against the schema first. */
   deliverForeign(selector: number, payload: unknown, answerer: Answerer | undefined): void {
-    const type = this.#messageType(selector)
-    if (type === undefined || this.#phase === 'stopped') {
-      this.deliver(selector, payload, answerer)
+    if (this.#phase === 'starting') {
+      this.deliver(selector, new Unchecked(payload), answerer)
       return
     }
-    let parsed: unknown
-    try {
-      parsed = parsePayload(type.spec.message, payload, `message '${type.name}' to ${this.path}`)
-    } catch (error) {
-      this.#refuse(selector, answerer, 'bad-message', error as SzmqError)
-      return
-    }
-    this.deliver(selector, parsed, answerer)
+    const checked = this.#phase === 'stopped' ? { payload } : this.#check(selector, payload, answerer)
+    if (checked !== undefined) this.deliver(selector, checked.payload, answerer)
   }
 
   /** Handles up to `budget` messages. @returns how many. */
@@ -192,7 +188,8 @@ export class Cell {
   #await(result: PromiseLike<unknown>, type: MessageType, answerer: Answerer | undefined): void {
     this.#phase = 'busy'
     this.#host.suspend(this)
-    result.then(
+    // A thenable of someone else's may throw, or call back twice: a promise of ours does neither.
+    Promise.resolve(result).then(
       (value) => {
         this.#goOn(() => {
           this.#settle(value, answerer)
@@ -238,7 +235,6 @@ export class Cell {
   #makeState(definition: AnyDefinition, occasion: 'start' | 'restart'): boolean {
     try {
       this.#state = definition.state(this.#context)
-      return true
     } catch (error) {
       const failure = new SzmqError(
         'ERR_SZMQ_SPAWN_FAILED',
@@ -249,6 +245,8 @@ export class Cell {
       this.#end('spawn-failed', failure)
       return false
     }
+    if (this.#isStopRequested) this.#end('actor-stopped', this.#stoppedError())
+    return !this.isStopped
   }
 
   #end(reason: DeadLetterReason, error: SzmqError): void {
@@ -266,9 +264,33 @@ export class Cell {
     this.#host.onStopped(this)
   }
 
-  /** Drops the oldest message if the policy says so. */
+  /** What other processes sent before the schemas were here. */
+  #checkWaiting(): void {
+    const waiting = this.#mailbox
+    this.#mailbox = new Mailbox()
+    while (waiting.size > 0) {
+      waiting.take((selector, payload, answerer) => {
+        const checked = payload instanceof Unchecked ? this.#check(selector, payload.payload, answerer) : { payload }
+        if (checked !== undefined) this.#mailbox.put(selector, checked.payload, answerer)
+      })
+    }
+  }
+
+  /** The payload as its schema gives it out; undefined when the message was refused. */
+  #check(selector: number, payload: unknown, answerer: Answerer | undefined): { readonly payload: unknown } | undefined {
+    const type = this.#messageType(selector)
+    if (type === undefined) return { payload }
+    try {
+      return { payload: parsePayload(type.spec.message, payload, `message '${type.name}' to ${this.path}`) }
+    } catch (error) {
+      this.#refuse(selector, answerer, 'bad-message', error as SzmqError)
+      return undefined
+    }
+  }
+
+  /** Drops the oldest message if the policy says so; not a signal, behind which nothing will be handled anyway. */
   #makeRoom(): boolean {
-    if (this.#definition?.mailbox.policy !== 'drop-old') return false
+    if (this.#definition?.mailbox.policy !== 'drop-old' || (this.#mailbox.nextSelector ?? 0) < FIRST_SELECTOR) return false
     this.#mailbox.take((selector, _payload, answerer) => {
       this.#refuse(selector, answerer, 'mailbox-full', this.#fullError(this.#mailbox.size + 1))
     })
@@ -316,6 +338,15 @@ export class Cell {
 
 /** Until the definition is here and says otherwise. */
 const STARTING_CAPACITY = 10_000
+
+/** A payload from another process that waits for its schema. */
+class Unchecked {
+  readonly payload: unknown
+
+  constructor(payload: unknown) {
+    this.payload = payload
+  }
+}
 
 class CellContext implements ActorContext {
   readonly #cell: Cell

@@ -15,6 +15,11 @@ export class Mailbox {
     return (this.#places.length - this.#head) / PLACES
   }
 
+  /** Of the oldest message. */
+  get nextSelector(): number | undefined {
+    return this.#places[this.#head] as number | undefined
+  }
+
   put(selector: number, payload: unknown, answerer: Answerer | undefined): void {
     this.#places.push(selector, payload, answerer)
   }

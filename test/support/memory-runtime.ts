@@ -19,7 +19,7 @@ export interface MemoryRuntime {
   readonly carried: { readonly peer: Peer; readonly batch: Uint8Array }[]
   /** Imports that were asked for; each settles when the test says so. */
   readonly imports: { readonly url: string; readonly resolve: () => void; readonly reject: (error: Error) => void }[]
-  spawn<P extends Protocol, State>(definition: ActorDefinition<P, State>, path?: string): ActorRef<P>
+  readonly spawn: <P extends Protocol, State>(definition: ActorDefinition<P, State>, path?: string) => ActorRef<P>
 }
 
 export function createMemoryRuntime(
