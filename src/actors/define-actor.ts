@@ -125,8 +125,8 @@ function assertHandlersMatch({ name, protocol, on }: AnyDefinition): void {
   if (!/^[\w.-]{1,64}$/.test(name)) {
     throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `actor name '${name}': expected 1 to 64 letters, digits, '_', '.' or '-'`)
   }
-  const missing = Object.keys(protocol).filter((message) => !(message in on))
-  const unknown = Object.keys(on).filter((message) => !(message in protocol))
+  const missing = Object.keys(protocol).filter((message) => !Object.hasOwn(on, message))
+  const unknown = Object.keys(on).filter((message) => !Object.hasOwn(protocol, message))
   if (missing.length > 0 || unknown.length > 0) {
     throw new SzmqError(
       'ERR_SZMQ_INVALID_ARGUMENT',

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { SzmqError } from '../shared/errors.ts'
+import { messageOf, SzmqError } from '../shared/errors.ts'
 
 /** A message without an answer. */
 export interface TellSpec<Message extends StandardSchemaV1 = StandardSchemaV1> {
@@ -75,9 +75,8 @@ export function messageTypesOf(protocol: Protocol): readonly MessageType[] {
  * @throws ERR_SZMQ_BAD_MESSAGE with the schema's issues.
  */
 export function parsePayload(schema: StandardSchemaV1, payload: unknown, what: string): unknown {
-  const result = schema['~standard'].validate(payload)
+  const result = validate(schema, payload, what)
   if (result instanceof Promise) {
-    result.catch(() => {})
     throw new SzmqError(
       'ERR_SZMQ_BAD_MESSAGE',
       `${what}: its schema validates asynchronously; only synchronous schemas keep messages in order`,
@@ -85,6 +84,21 @@ export function parsePayload(schema: StandardSchemaV1, payload: unknown, what: s
   }
   if (result.issues === undefined) return result.value
   throw new SzmqError('ERR_SZMQ_BAD_MESSAGE', `${what} does not fit its schema: ${result.issues.map(describeIssue).join('; ')}`)
+}
+
+/** A schema that throws, now or later, has refused. */
+function validate(
+  schema: StandardSchemaV1,
+  payload: unknown,
+  what: string,
+): ReturnType<StandardSchemaV1['~standard']['validate']> {
+  try {
+    const result = schema['~standard'].validate(payload)
+    if (result instanceof Promise) result.catch(() => {})
+    return result
+  } catch (error) {
+    throw new SzmqError('ERR_SZMQ_BAD_MESSAGE', `${what}: its schema failed: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 function describeIssue({ message, path }: StandardSchemaV1.Issue): string {
@@ -96,7 +110,7 @@ function describeIssue({ message, path }: StandardSchemaV1.Issue): string {
 /** Is a message of this schema complete without a payload? Then `ask.name(options)` is allowed in place of `ask.name(payload, options)`. */
 export function needsNoPayload(schema: StandardSchemaV1): boolean {
   try {
-    const result = schema['~standard'].validate(undefined)
+    const result = validate(schema, undefined, 'nothing')
     return !(result instanceof Promise) && result.issues === undefined
   } catch {
     return false

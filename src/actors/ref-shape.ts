@@ -17,6 +17,9 @@ export type RefShape = readonly RefMessage[]
 
 /** Messages a ref may name when it comes from another process. */
 const MAX_MESSAGES = 1_024
+/** Shapes are remembered as long as they are not too many, and not longer than this: peers can send any. */
+const MAX_REMEMBERED_SHAPES = 1_024
+const MAX_REMEMBERED_LENGTH = 4_096
 
 export function shapeOf(messageTypes: readonly MessageType[]): RefShape {
   return messageTypes.map(({ name, selector, spec }) => ({
@@ -34,7 +37,7 @@ export function encodeShape(shape: RefShape): readonly string[] {
 
 /** @throws ERR_SZMQ_MALFORMED_MESSAGE */
 export function decodeShape(encoded: unknown): RefShape {
-  if (!Array.isArray(encoded) || encoded.length > MAX_MESSAGES || !encoded.every(isEncodedMessage)) {
+  if (!Array.isArray(encoded) || encoded.length > MAX_MESSAGES || !encoded.every(isEncodedMessage) || hasTwice(encoded)) {
     throw new SzmqError(
       'ERR_SZMQ_MALFORMED_MESSAGE',
       'a list of messages that an actor understands does not have the expected form',
@@ -49,8 +52,8 @@ export function decodeShape(encoded: unknown): RefShape {
       selector: FIRST_SELECTOR + at,
       needsNoPayload: text.startsWith('~'),
     }))
-    if (decodedShapes.size >= MAX_MESSAGES) decodedShapes.clear()
-    decodedShapes.set(key, shape)
+    if (decodedShapes.size >= MAX_REMEMBERED_SHAPES) decodedShapes.clear()
+    if (key.length <= MAX_REMEMBERED_LENGTH) decodedShapes.set(key, shape)
   }
   return shape
 }
@@ -59,6 +62,10 @@ const decodedShapes = new Map<string, RefShape>()
 
 function isEncodedMessage(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 256 && /^[+?~]/.test(value)
+}
+
+function hasTwice(encoded: readonly string[]): boolean {
+  return new Set(encoded.map((text) => text.slice(1))).size < encoded.length
 }
 
 /** The shape of `protocol` over an actor that may understand more: its selectors, our names. Both were compared before. */

@@ -3,6 +3,9 @@ import { createMessageCodec, REF_EXTENSION, registerMessageExtension, type Messa
 import { ActorRef } from './ref.ts'
 import { decodeShape, encodeShape } from './ref-shape.ts'
 import type { Runtime } from './runtime.ts'
+import { RUNTIME_ID } from './signal.ts'
+
+const MAX_PATH_LENGTH = 1_024
 
 /** Whose batch is being unpacked. Unpacking is synchronous, so one variable a thread is enough. */
 let receiver: Runtime | undefined
@@ -38,9 +41,18 @@ function decodeRef(bytes: Uint8Array): ActorRef {
   }
   if (receiver === undefined || !Array.isArray(parts) || parts.length !== 5) throw malformedRef()
   const [node, thread, id, path, shape] = parts as unknown[]
-  if (typeof node !== 'string' || typeof path !== 'string' || !isIndex(thread) || thread > 255 || !isIndex(id))
+  if (!isNode(node) || !isPath(path) || !isIndex(thread) || thread > 255 || !isIndex(id) || id === RUNTIME_ID)
     throw malformedRef()
   return receiver.createRef({ node, thread, id, path }, decodeShape(shape))
+}
+
+/** As a node calls itself; anything else could pass for another destination, or not fit the head of a batch. */
+function isNode(value: unknown): value is string {
+  return typeof value === 'string' && /^[\w.-]{1,64}$/.test(value)
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_PATH_LENGTH
 }
 
 function isIndex(value: unknown): value is number {

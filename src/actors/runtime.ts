@@ -2,6 +2,7 @@ import type { Clock } from '../shared/clock.ts'
 import { SzmqError } from '../shared/errors.ts'
 import { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES, type MessageCodec } from '../transport/index.ts'
 import { AskTable, type AskOptions } from './ask-table.ts'
+import { readBatch } from './batch.ts'
 import { Cell, type ActorFailure, type CellHost } from './cell.ts'
 import { DeadLetters, type DeadLetter, type DeadLetterReason } from './dead-letters.ts'
 import { findDefinition, type AnyDefinition } from './define-actor.ts'
@@ -153,20 +154,10 @@ export class Runtime implements CellHost {
     const values = this.#codec.decode(batch)
     const outbox = this.#outboxTo(peer)
     const isForeign = peer.node !== undefined
-    for (let at = 0; at < values.length;) {
-      const target = values[at]
-      const operation = values[at + 1]
-      const payload = values[at + 2]
-      const hasAskId = ((operation as number) & 1) === 1
-      const askId = hasAskId ? values[at + 3] : undefined
-      at += hasAskId ? 4 : 3
-      if (!isId(target) || !isId(operation) || (hasAskId && !isId(askId)) || at > values.length) {
-        throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', `a batch from ${outbox.destination} does not have the expected form`)
-      }
-      const selector = operation >> 1
-      if (target === RUNTIME_ID) this.#takeSignal(selector, payload, askId as number | undefined, outbox, isForeign)
-      else this.#deliverTo(target, selector, payload, askId as number | undefined, outbox, isForeign)
-    }
+    readBatch(values, outbox.destination, (target, selector, payload, askId) => {
+      if (target === RUNTIME_ID) this.#takeSignal(selector, payload, askId, outbox, isForeign)
+      else this.#deliverTo(target, selector, payload, askId, outbox, isForeign)
+    })
   }
 
   /** The way to `peer` is free again. */
@@ -190,15 +181,22 @@ export class Runtime implements CellHost {
   /** A node is gone. */
   loseNode(node: string, reason: string): void {
     const error = new SzmqError('ERR_SZMQ_NODE_LOST', reason)
-    for (const [key, outbox] of this.#outboxes) if (key.startsWith(`${node}/`)) this.#lose(outbox, 'node-lost', error)
+    for (const [key, outbox] of this.#outboxes) {
+      if (!key.startsWith(`${node}/`)) continue
+      this.#lose(outbox, 'node-lost', error)
+      // Nodes come and go by the thousands. A ref that still leads there finds no link, and is told so.
+      this.#outboxes.delete(key)
+    }
   }
 
-  /** Counts what a batch held that could not be delivered. */
+  /** Counts what a batch held that could not be delivered. What cannot be read counts as one message. */
   bury(batch: Uint8Array, reason: DeadLetterReason, to: string): void {
-    const values = this.#codec.decode(batch)
-    for (let at = 0; at < values.length; at += 3 + ((values[at + 1] as number) & 1)) {
-      const selector = (values[at + 1] as number) >> 1
-      if (selector >= FIRST_SELECTOR) this.onDeadLetter(reason, `#${selector}`, to)
+    try {
+      readBatch(this.#codec.decode(batch), to, (_target, selector) => {
+        if (selector >= FIRST_SELECTOR) this.onDeadLetter(reason, `#${selector}`, to)
+      })
+    } catch {
+      this.onDeadLetter('bad-message', 'unreadable', to)
     }
   }
 
@@ -486,10 +484,6 @@ const ID_STRIDE = 64
 
 function keyOf({ node, thread }: Peer): string {
   return `${node ?? ''}/${thread}`
-}
-
-function isId(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function noSuchActor(path: string): SzmqError {
