@@ -7,13 +7,20 @@ const MAX_NAME_LENGTH = 64
 
 /**
  * What two nodes say to each other inside a session, one session message each. Numbers are big-endian.
- * - `hello` (1): MessagePack list `[version, name, incarnation, receivedUpTo]`; the first message of each epoch, both ways.
+ * - `hello` (1): MessagePack list `[version, name, incarnation, receivedUpTo, sentUpTo]`; the first message of each epoch, both
+ *   ways. `receivedUpTo`: nothing up to this batch is sent again. `sentUpTo`: the last batch that its sender ever sent.
  * - `batch` (2): u48 number, u48 acknowledged number, u8 receiving thread, u8 sending thread, the batch.
  * - `ack` (3): u48 acknowledged number.
  * - `ping` (4): nothing. Only says that we are alive.
  */
 export type LinkMessage =
-  | { readonly kind: 'hello'; readonly name: string; readonly incarnation: string; readonly receivedUpTo: number }
+  | {
+      readonly kind: 'hello'
+      readonly name: string
+      readonly incarnation: string
+      readonly receivedUpTo: number
+      readonly sentUpTo: number
+    }
   | {
       readonly kind: 'batch'
       readonly sequence: number
@@ -36,8 +43,8 @@ const codec = createMessageCodec()
 export function encodeLinkMessage(message: LinkMessage): Uint8Array {
   switch (message.kind) {
     case 'hello': {
-      const { name, incarnation, receivedUpTo } = message
-      return Buffer.concat([Uint8Array.of(HELLO), codec.encode([LINK_VERSION, name, incarnation, receivedUpTo])])
+      const { name, incarnation, receivedUpTo, sentUpTo } = message
+      return Buffer.concat([Uint8Array.of(HELLO), codec.encode([LINK_VERSION, name, incarnation, receivedUpTo, sentUpTo])])
     }
     case 'batch': {
       const { sequence, acknowledged, to, from, body } = message
@@ -84,17 +91,22 @@ export function decodeLinkMessage(message: Uint8Array): LinkMessage {
   throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', `a link message of kind ${kind} and ${bytes.length} bytes`)
 }
 
-function decodeHello([version, name, incarnation, receivedUpTo]: unknown[]): LinkMessage {
+function decodeHello([version, name, incarnation, receivedUpTo, sentUpTo]: unknown[]): LinkMessage {
   if (version !== LINK_VERSION) {
     throw new SzmqError(
       'ERR_SZMQ_PROTOCOL_MISMATCH',
-      `the peer speaks version ${String(version)} of the link protocol, we speak ${LINK_VERSION}: run the same szmq on both nodes`,
+      `the peer speaks version ${typeof version === 'number' ? version : 'unknown'} of the link protocol, we speak ${LINK_VERSION}: run the same szmq on both nodes`,
     )
   }
-  if (!isName(name) || !isName(incarnation) || !Number.isSafeInteger(receivedUpTo) || (receivedUpTo as number) < 0) {
+  if (!isName(name) || !isName(incarnation) || !isSequence(receivedUpTo) || !isSequence(sentUpTo)) {
     throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'a hello that does not have the expected form')
   }
-  return { kind: 'hello', name, incarnation, receivedUpTo: receivedUpTo as number }
+  return { kind: 'hello', name, incarnation, receivedUpTo, sentUpTo }
+}
+
+/** What fits into the 48 bits of a batch number. */
+function isSequence(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 48
 }
 
 /** Names end up in errors and logs: printable ASCII only. */

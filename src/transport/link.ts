@@ -7,7 +7,10 @@ import { messageOf, SzmqError } from '../shared/errors.ts'
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from './link.codec.ts'
 import type { ChannelEvent, SecureChannel } from './secure-channel.ts'
 
-/** Every bound of a link: its unit, its default, and what happens there. */
+/**
+ * Every bound of a link: its unit, its default, and what happens there. Both ends must have the same window: a peer that sends more
+ * than `maxUnackedBatches` or `maxUnackedBytes` ahead of its acknowledgements breaks the protocol and loses the link.
+ */
 export interface LinkLimits {
   /** Batches sent and not yet acknowledged; at the limit `send` says no. Default 512, below ZeroMQ's high-water mark. */
   readonly maxUnackedBatches: number
@@ -71,8 +74,6 @@ interface Unacked {
   readonly bodyBytes: number
 }
 
-const HELLO_PENDING = new SzmqError('ERR_SZMQ_INVALID_STATE', 'no hello yet')
-
 /**
  * The link between two nodes: ordered, acknowledged batches over one secure channel, across its resets. Batches are numbered from 1;
  * what is not acknowledged is kept, in a bounded window, and sent again when the session has been reset. Acknowledgements travel
@@ -94,8 +95,13 @@ export class Link {
   #channel: SecureChannel | undefined
   #peer: NodeIdentity | undefined
   #facts: { readonly facts: TlsFacts; readonly handshakeMs: number } | undefined
-  /** - `waiting`: for the session, or the peer's hello in this epoch. - `flowing`. - `down`: for ever. */
-  #phase: 'waiting' | 'flowing' | 'down' = 'waiting'
+  /**
+   * - `waiting`: for the session, or the peer's hello in this epoch.
+   * - `flowing`.
+   * - `doomed`: destroyed; nothing is taken any more, only the session's last event is still to come.
+   * - `down`: for ever.
+   */
+  #phase: 'waiting' | 'flowing' | 'doomed' | 'down' = 'waiting'
 
   #unacked: Unacked[] = []
   #unackedBytes = 0
@@ -104,11 +110,15 @@ export class Link {
   #owesRoom = false
 
   #receivedUpTo = 0
+  /** Lengths of the batches that were received and not yet delivered, oldest first. */
+  #undelivered: number[] = []
+  #undeliveredBytes = 0
   #deliveredUpTo = 0
   #acknowledgedUpTo = 0
   #ackTimer: TimerHandle | undefined
 
   #heartbeat: TimerHandle | undefined
+  #heartbeatDueAt: Instant = 0
   #lastSent: Instant
   #lastReceived: Instant
 
@@ -143,7 +153,8 @@ export class Link {
   }
 
   /**
-   * Sends one batch from our thread `from` to their thread `to`; the bytes are copied. False: not taken, `room` follows.
+   * Sends one batch from our thread `from` to their thread `to`; the bytes are copied. False: not taken, `room` or `down` follows;
+   * after `down`, neither.
    * @throws ERR_SZMQ_LIMIT_EXCEEDED above `maxBatchBytes`
    */
   send(to: number, from: number, body: Uint8Array): boolean {
@@ -175,7 +186,10 @@ export class Link {
 
   /** Batch number `sequence` was handed on. In order. */
   delivered(sequence: number): void {
-    this.#deliveredUpTo = Math.max(this.#deliveredUpTo, sequence)
+    while (this.#deliveredUpTo < sequence) {
+      this.#deliveredUpTo += 1
+      this.#undeliveredBytes -= this.#undelivered.shift() ?? 0
+    }
     if (this.#phase !== 'flowing') return
     if (this.#deliveredUpTo - this.#acknowledgedUpTo >= this.#limits.ackEveryBatches) this.#acknowledge()
     else {
@@ -188,24 +202,33 @@ export class Link {
 
   /** The bye: the session says END, and `down` follows. */
   close(): void {
+    // After the END no acknowledgement goes out, and the peer would count what we have as lost.
+    if (this.#phase === 'flowing' && this.#deliveredUpTo > this.#acknowledgedUpTo) this.#acknowledge()
     this.#channel?.close()
   }
 
-  /** Ends at once; `down` follows. */
+  /** Ends at once; `down` follows, and nothing else. */
   destroy(error: SzmqError): void {
+    if (this.#phase === 'down') return
+    this.#phase = 'doomed'
     this.#channel?.destroy(error)
   }
 
   onChannelEvent(event: ChannelEvent): void {
-    this.#lastReceived = this.#clock.now()
+    if (this.#isOver && event.kind !== 'closed' && event.kind !== 'failed') return
     switch (event.kind) {
       case 'open':
+        this.#phase = 'waiting'
+        this.#lastReceived = this.#clock.now()
         this.#facts = { facts: event.facts, handshakeMs: this.#facts?.handshakeMs ?? event.handshakeMs }
         this.#isHeldBack = false
-        this.#put(encodeLinkMessage({ kind: 'hello', ...this.#local, receivedUpTo: this.#receivedUpTo }))
-        this.#heartbeat ??= this.#clock.setTimeout(this.#onHeartbeat, this.#limits.heartbeatMs)
+        this.#put(
+          encodeLinkMessage({ kind: 'hello', ...this.#local, receivedUpTo: this.#receivedUpTo, sentUpTo: this.#nextOut - 1 }),
+        )
+        if (this.#heartbeat === undefined) this.#awaitHeartbeat()
         return
       case 'message':
+        this.#lastReceived = this.#clock.now()
         this.#take(event.bytes)
         return
       case 'drain':
@@ -213,7 +236,7 @@ export class Link {
         this.#announceRoom()
         return
       case 'resetting':
-        if (this.#phase === 'flowing') this.#phase = 'waiting'
+        this.#phase = 'waiting'
         this.#listener({ kind: 'suspended', error: event.error })
         return
       case 'closed':
@@ -231,9 +254,12 @@ export class Link {
     let message: LinkMessage
     try {
       message = decodeLinkMessage(bytes)
-      if (this.#phase === 'waiting' && message.kind !== 'hello') throw HELLO_PENDING
     } catch (error) {
       this.destroy(error instanceof SzmqError ? error : new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', messageOf(error)))
+      return
+    }
+    if ((message.kind === 'hello') !== (this.#phase === 'waiting')) {
+      this.#blame(`a ${message.kind} came while the link was ${this.#phase}; each epoch begins with one hello`)
       return
     }
     switch (message.kind) {
@@ -242,7 +268,8 @@ export class Link {
         return
       case 'batch':
         this.#takeAck(message.acknowledged)
-        this.#takeBatch(message)
+        // The room it made may have been used, and that may have ended this epoch.
+        if (this.#isFlowing) this.#takeBatch(message)
         return
       case 'ack':
         this.#takeAck(message.acknowledged)
@@ -254,24 +281,43 @@ export class Link {
     }
   }
 
-  #takeHello({ name, incarnation, receivedUpTo }: Extract<LinkMessage, { kind: 'hello' }>): void {
-    if (this.#peer !== undefined && this.#peer.incarnation !== incarnation) {
-      this.destroy(
-        new SzmqError('ERR_SZMQ_NODE_LOST', `node ${this.#peer.name} was started anew: it is another incarnation now`),
-      )
+  #takeHello(hello: Extract<LinkMessage, { kind: 'hello' }>): void {
+    const { name, incarnation } = hello
+    const stranger = this.#whyStranger(hello)
+    if (stranger !== undefined) {
+      this.destroy(new SzmqError('ERR_SZMQ_NODE_LOST', `node ${this.#peer?.name ?? name} ${stranger}`))
       return
     }
     this.#phase = 'flowing'
-    this.#takeAck(receivedUpTo)
     if (this.#peer === undefined) {
       this.#peer = { name, incarnation }
       if (this.#facts !== undefined) this.#listener({ kind: 'up', peer: this.#peer, ...this.#facts })
     } else {
-      this.counters.replayed += this.#unacked.length
-      for (const { message } of this.#unacked) this.#put(message)
-      this.#listener({ kind: 'resumed' })
+      this.#replay(hello.receivedUpTo)
+      if (this.#isFlowing) this.#listener({ kind: 'resumed' })
     }
     this.#announceRoom()
+  }
+
+  /** A peer that began anew, or that has given this link up and made another one of the same session. */
+  #whyStranger({ incarnation, receivedUpTo, sentUpTo }: Extract<LinkMessage, { kind: 'hello' }>): string | undefined {
+    if (this.#peer !== undefined && this.#peer.incarnation !== incarnation) {
+      return 'was started anew: it is another incarnation now'
+    }
+    const acknowledged = this.#nextOut - 1 - this.#unacked.length
+    if (receivedUpTo >= acknowledged && receivedUpTo < this.#nextOut && sentUpTo >= this.#receivedUpTo) return undefined
+    return 'knows nothing of what this link has carried: it had given us up'
+  }
+
+  /** Before anything new goes out. What the peer has stays in the window until it is delivered there. */
+  #replay(receivedUpTo: number): void {
+    for (const { sequence, message } of this.#unacked) {
+      if (sequence <= receivedUpTo) continue
+      this.counters.replayed += 1
+      this.#put(message)
+    }
+    // The last one may have been lost in the reset.
+    if (this.#deliveredUpTo > 0) this.#acknowledge()
   }
 
   #takeBatch({ sequence, to, from, body }: Extract<LinkMessage, { kind: 'batch' }>): void {
@@ -280,18 +326,31 @@ export class Link {
       return
     }
     if (sequence !== this.#receivedUpTo + 1) {
-      this.destroy(
-        new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', `batch ${sequence} came where ${this.#receivedUpTo + 1} was expected`),
-      )
+      this.#blame(`batch ${sequence} came where ${this.#receivedUpTo + 1} was expected`)
+      return
+    }
+    const { maxBatchBytes, maxUnackedBatches, maxUnackedBytes } = this.#limits
+    const isOverrun =
+      body.length > maxBatchBytes ||
+      this.#undelivered.length >= maxUnackedBatches ||
+      (this.#undelivered.length > 0 && this.#undeliveredBytes + body.length > maxUnackedBytes)
+    if (isOverrun) {
+      this.#blame(`batch ${sequence} of ${body.length} bytes is beyond the window; the same limits hold at both ends`)
       return
     }
     this.#receivedUpTo = sequence
+    this.#undelivered.push(body.length)
+    this.#undeliveredBytes += body.length
     this.counters.batchesReceived += 1
     this.counters.bytesReceived += body.length
     this.#listener({ kind: 'batch', sequence, to, from, body })
   }
 
   #takeAck(acknowledged: number): void {
+    if (acknowledged >= this.#nextOut) {
+      this.#blame(`batch ${acknowledged} was acknowledged, and ${this.#nextOut - 1} was the last one sent`)
+      return
+    }
     let count = 0
     for (const { sequence, bodyBytes } of this.#unacked) {
       if (sequence > acknowledged) break
@@ -301,6 +360,11 @@ export class Link {
     if (count === 0) return
     this.#unacked.splice(0, count)
     this.#announceRoom()
+  }
+
+  /** The peer broke the protocol: it loses its link. */
+  #blame(what: string): void {
+    this.destroy(new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', what))
   }
 
   #acknowledge(): void {
@@ -316,21 +380,43 @@ export class Link {
 
   #announceRoom(): void {
     if (!this.#owesRoom || this.#isHeldBack || this.#phase !== 'flowing') return
-    if (this.#unacked.length >= this.#limits.maxUnackedBatches) return
+    const { maxUnackedBatches, maxUnackedBytes } = this.#limits
+    if (this.#unacked.length >= maxUnackedBatches || this.#unackedBytes >= maxUnackedBytes) return
     this.#owesRoom = false
     this.#listener({ kind: 'room' })
   }
 
-  readonly #onHeartbeat = (): void => {
+  /** The next look at the peer: after `heartbeatMs`, or when its silence will be too long. */
+  #awaitHeartbeat(): void {
+    const { heartbeatMs, silenceMs } = this.#limits
     const now = this.#clock.now()
+    const delayMs = Math.max(0, Math.min(heartbeatMs, this.#lastReceived + silenceMs - now))
+    this.#heartbeatDueAt = now + delayMs
+    this.#heartbeat = this.#clock.setTimeout(this.#onHeartbeat, delayMs)
+  }
+
+  readonly #onHeartbeat = (): void => {
+    const { heartbeatMs, silenceMs } = this.#limits
+    const now = this.#clock.now()
+    // A timer that is late tells of our own event loop: what the peer sent meanwhile still waits to be read.
+    this.#lastReceived = Math.min(now, this.#lastReceived + Math.max(0, now - this.#heartbeatDueAt))
     const silentMs = now - this.#lastReceived
-    if (silentMs >= this.#limits.silenceMs) {
+    if (silentMs >= silenceMs) {
       const who = this.#peer === undefined ? 'the peer' : `node ${this.#peer.name}`
       this.destroy(new SzmqError('ERR_SZMQ_NODE_LOST', `${who} has been silent for ${Math.round(silentMs)} ms`))
       return
     }
-    if (now - this.#lastSent >= this.#limits.heartbeatMs / 2 && this.#phase === 'flowing') this.#put(PING)
-    this.#heartbeat = this.#clock.setTimeout(this.#onHeartbeat, this.#limits.heartbeatMs)
+    if (now - this.#lastSent >= heartbeatMs / 2 && this.#phase === 'flowing') this.#put(PING)
+    if (!this.#isOver) this.#awaitHeartbeat()
+  }
+
+  // Getters, for a call into the channel or the listener may have changed the phase since it was looked at.
+  get #isFlowing(): boolean {
+    return this.#phase === 'flowing'
+  }
+
+  get #isOver(): boolean {
+    return this.#phase === 'doomed' || this.#phase === 'down'
   }
 
   #end(error: SzmqError | undefined): void {
