@@ -44,6 +44,8 @@ export class NodeLinks {
   readonly #options: NodeLinksOptions
   readonly #credentials: Credentials
   readonly #nodeLinks = new Set<NodeLink>()
+  /** Links that are being ended because of what came over them. Nothing more of them is taken. */
+  readonly #dismissed = new Map<NodeLink, SzmqError>()
   readonly #outgoing = new Map<string, Outgoing>()
   #listener: NodeListener | undefined
   #onEmpty: (() => void) | undefined
@@ -107,9 +109,13 @@ export class NodeLinks {
     return { node: link.node, path, ...readResolveAnswer(answer) }
   }
 
-  /** Ends the link to a node that broke the protocol. */
+  /** Ends the link to a node that broke the protocol: by a bye, so that it does not come back with the same. */
   dismiss(node: string, error: SzmqError): void {
-    for (const { link } of this.#nodeLinks) if (link.peer?.incarnation === node) link.destroy(error)
+    for (const nodeLink of this.#nodeLinks) {
+      if (nodeLink.link.peer?.incarnation !== node || this.#dismissed.has(nodeLink)) continue
+      this.#dismissed.set(nodeLink, error)
+      nodeLink.link.close()
+    }
   }
 
   /** Says bye to every node, waits for theirs, and closes the sockets. */
@@ -178,7 +184,8 @@ export class NodeLinks {
           return
         }
         case 'batch':
-          if (port !== undefined) switchboard.onArrival(port, event.sequence, event.to, event.from, event.body)
+          if (port === undefined || this.#dismissed.has(nodeLink)) return
+          switchboard.onArrival(port, event.sequence, event.to, event.from, event.body)
           return
         case 'room':
           if (port === undefined) return
@@ -194,12 +201,14 @@ export class NodeLinks {
         case 'down': {
           this.#nodeLinks.delete(nodeLink)
           const peer = port?.name ?? who
+          const error = this.#dismissed.get(nodeLink) ?? event.error
+          this.#dismissed.delete(nodeLink)
           if (port !== undefined && switchboard.linkTo(port.node) === port) {
             switchboard.removeLink(port.node)
             for (const batch of event.unacknowledged) bury(batch, `node ${peer}`)
-            onNodeLost(port.node, lossOf(peer, event.error))
+            onNodeLost(port.node, lossOf(peer, error))
           }
-          onEvent({ kind: 'link.down', peer, reason: event.error?.message, code: event.error?.code })
+          onEvent({ kind: 'link.down', peer, reason: error?.message, code: error?.code })
           if (this.#nodeLinks.size === 0) this.#onEmpty?.()
           return
         }

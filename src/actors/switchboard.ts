@@ -21,6 +21,8 @@ export interface SwitchboardDependencies {
   readonly deliver: (node: string, thread: number, batch: Uint8Array) => void
   /** A batch that leads nowhere. */
   readonly bury: (batch: Uint8Array, node: string) => void
+  /** Thread `from` sends to a node to which there is no link. */
+  readonly onUnreachable: (node: string, from: number) => void
   /** Pipes that were held back may be drained again. */
   readonly wakePipes: () => void
 }
@@ -85,17 +87,14 @@ export class Switchboard {
   /** From the host's own runtime. @returns false: not now. */
   sendOwn(node: string, to: number, from: number, batch: Uint8Array): boolean {
     const link = this.#links.get(node)
-    if (link === undefined) {
-      this.#dependencies.bury(batch, node)
-      return true
-    }
+    if (link === undefined) return this.#refuse(node, from, batch)
     return link.send(to, from, batch)
   }
 
   /** From another thread, out of its pipe. */
   forward(node: string, to: number, from: number, batch: Uint8Array): void {
     const link = this.#links.get(node)
-    if (link === undefined) this.#dependencies.bury(batch, node)
+    if (link === undefined) this.#refuse(node, from, batch)
     else if (!link.send(to, from, batch)) this.#departures.set(from, { node, to, batch })
   }
 
@@ -132,6 +131,12 @@ export class Switchboard {
       queue.shift()
       link.delivered(sequence)
     }
+  }
+
+  #refuse(node: string, from: number, batch: Uint8Array): true {
+    this.#dependencies.bury(batch, node)
+    this.#dependencies.onUnreachable(node, from)
+    return true
   }
 
   #handOnOne(thread: number, node: string, from: number, batch: Uint8Array): boolean {

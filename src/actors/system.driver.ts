@@ -19,7 +19,7 @@ import {
   type SystemEvent,
   type SystemOptions,
 } from './system.ts'
-import { HOST_THREAD, openThreadEnd, type ThreadEnd } from './thread-end.driver.ts'
+import { deliverForeign, HOST_THREAD, openThreadEnd, type ThreadEnd } from './thread-end.driver.ts'
 import { ThreadPool } from './thread-pool.driver.ts'
 import { encodePipeHead } from './pipe-head.codec.ts'
 
@@ -71,6 +71,7 @@ class System implements ActorSystem {
     this.#pool = new ThreadPool(this.#board, (_thread, message) => {
       if (message.kind === 'deadLetter') this.#emit(message)
       else if (message.kind === 'actor.failed') this.#emit(message)
+      else if (message.kind === 'violation') this.#dismiss(message.node, new SzmqError(message.code, message.message))
     })
     this.#switchboard = this.#createSwitchboard()
     this.#end = this.#openHostEnd()
@@ -244,10 +245,15 @@ class System implements ActorSystem {
         this.#end.mesh.isLost(thread) ? this.#bury(batch) : this.#end.mesh.send(thread, encodePipeHead(head), batch),
       canDeliver: () => this.#end.runtime.canTake(),
       deliver: (node, thread, batch) => {
-        this.#deliverForeign(node, thread, batch)
+        deliverForeign(this.#end.runtime, batch, { node, thread }, (of, error) => {
+          this.#dismiss(of, error)
+        })
       },
       bury: (batch, node) => {
         this.#end.runtime.bury(batch, 'node-lost', `node ${node}`)
+      },
+      onUnreachable: (node, from) => {
+        this.#answerUnreachable(node, from)
       },
       wakePipes: () => {
         this.#end.mesh.wake()
@@ -255,13 +261,19 @@ class System implements ActorSystem {
     })
   }
 
-  /** Whatever a peer sends that cannot be read costs it its link, and nobody else anything. */
-  #deliverForeign(node: string, thread: number, batch: Uint8Array): void {
-    try {
-      this.#end.runtime.deliver(batch, { node, thread })
-    } catch (error) {
-      this.#links?.dismiss(node, error as SzmqError)
-    }
+  #dismiss(node: string, error: SzmqError): void {
+    this.#links?.dismiss(node, error)
+  }
+
+  /** Somebody holds a ref to a node that is gone, or never was: whoever waits must hear of it. */
+  #answerUnreachable(node: string, from: number): void {
+    const reason = `there is no link to node ${node} (any more)`
+    if (from !== HOST_THREAD) this.#end.runtime.signalThread(from, Signal.nodeLost, { node, reason })
+    // Not within the call that sends: the outbox is just being emptied.
+    else
+      queueMicrotask(() => {
+        this.#end.runtime.loseNode(node, reason)
+      })
   }
 
   #bury(batch: Uint8Array): true {
@@ -290,6 +302,9 @@ class System implements ActorSystem {
         },
         onForeignRequest: (_selector, payload, answerer) => {
           answerResolve(payload, answerer, this.name, this.#actors)
+        },
+        onViolation: (node, error) => {
+          this.#dismiss(node, error)
         },
         onFailure: ({ path, message, error, decision }) => {
           this.#emit({

@@ -1,3 +1,4 @@
+import { messageOf, SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
 import { Board, Doorbell, Mesh, openPair, type BoardShare } from '../transport/index.ts'
 import type { ActorFailure } from './cell.ts'
@@ -29,6 +30,8 @@ export interface ThreadEndHooks {
   readonly onCaughtUp?: () => void
   readonly onThreadLost?: (thread: number) => void
   readonly onForeignRequest?: RuntimeDependencies['onForeignRequest']
+  /** Another node sent what cannot be read. */
+  readonly onViolation: (node: string, error: SzmqError) => void
   readonly onFailure: (failure: ActorFailure) => void
   readonly onDeadLetter: (letter: DeadLetter) => void
   /** Says why a thread was lost. */
@@ -39,6 +42,20 @@ export interface ThreadEnd {
   readonly runtime: Runtime
   readonly mesh: Mesh
   close(): void
+}
+
+/** Takes in what another node sent. Whatever it is, it costs that node its link and nobody else anything. */
+export function deliverForeign(
+  runtime: Runtime,
+  batch: Uint8Array,
+  from: Peer & { readonly node: string },
+  onViolation: ThreadEndHooks['onViolation'],
+): void {
+  try {
+    runtime.deliver(batch, from)
+  } catch (error) {
+    onViolation(from.node, error instanceof SzmqError ? error : new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', messageOf(error)))
+  }
 }
 
 /** One thread of a system: its runtime, and the pipes to the other threads. */
@@ -78,7 +95,7 @@ export function openThreadEnd({ system, node, thread, board: share }: ThreadEndO
       onBatch: (from, bytes) => {
         const { head, batch } = decodePipeHead(bytes)
         if (head.kind === 'local') runtime.deliver(batch, { node: undefined, thread: from })
-        else if (head.kind === 'fromNode') runtime.deliver(batch, head)
+        else if (head.kind === 'fromNode') deliverForeign(runtime, batch, head, hooks.onViolation)
         else hooks.forward?.({ node: head.node, thread: head.thread }, from, batch)
       },
       onRoom: (to) => {

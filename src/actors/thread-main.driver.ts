@@ -14,6 +14,9 @@ const report = (message: FromThread): void => {
 
 const end = openThreadEnd(workerData as ThreadEndOptions, {
   forward: undefined,
+  onViolation: (node, error) => {
+    report({ kind: 'violation', node, code: error.code, message: error.message })
+  },
   onFailure: ({ path, message, error, decision }) => {
     report({ kind: 'actor.failed', path, message, decision, error: messageOf(error) })
   },

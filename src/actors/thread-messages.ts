@@ -1,9 +1,12 @@
+import type { SzmqErrorCode } from '../shared/errors.ts'
 import type { DeadLetter } from './dead-letters.ts'
 
 /** What a worker thread tells the host over its port. */
 export type FromThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'deadLetter'; readonly letter: DeadLetter }
+  /** A node sent what cannot be read: the host ends the link to it. */
+  | { readonly kind: 'violation'; readonly node: string; readonly code: SzmqErrorCode; readonly message: string }
   | {
       readonly kind: 'actor.failed'
       readonly path: string
