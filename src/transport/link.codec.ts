@@ -7,8 +7,9 @@ const MAX_NAME_LENGTH = 64
 
 /**
  * What two nodes say to each other inside a session, one session message each. Numbers are big-endian.
- * - `hello` (1): MessagePack list `[version, name, incarnation, receivedUpTo, sentUpTo]`; the first message of each epoch, both
- *   ways. `receivedUpTo`: nothing up to this batch is sent again. `sentUpTo`: the last batch that its sender ever sent.
+ * - `hello` (1): MessagePack list `[version, name, incarnation, link, receivedUpTo]`; the first message of each epoch, both ways.
+ *   `link` stays the same across resets; a node that gave the link up and makes a new one says another. `receivedUpTo`: nothing up
+ *   to this batch is sent again.
  * - `batch` (2): u48 number, u48 acknowledged number, u8 receiving thread, u8 sending thread, the batch.
  * - `ack` (3): u48 acknowledged number.
  * - `ping` (4): nothing. Only says that we are alive.
@@ -18,8 +19,8 @@ export type LinkMessage =
       readonly kind: 'hello'
       readonly name: string
       readonly incarnation: string
+      readonly link: string
       readonly receivedUpTo: number
-      readonly sentUpTo: number
     }
   | {
       readonly kind: 'batch'
@@ -43,8 +44,8 @@ const codec = createMessageCodec()
 export function encodeLinkMessage(message: LinkMessage): Uint8Array {
   switch (message.kind) {
     case 'hello': {
-      const { name, incarnation, receivedUpTo, sentUpTo } = message
-      return Buffer.concat([Uint8Array.of(HELLO), codec.encode([LINK_VERSION, name, incarnation, receivedUpTo, sentUpTo])])
+      const { name, incarnation, link, receivedUpTo } = message
+      return Buffer.concat([Uint8Array.of(HELLO), codec.encode([LINK_VERSION, name, incarnation, link, receivedUpTo])])
     }
     case 'batch': {
       const { sequence, acknowledged, to, from, body } = message
@@ -91,17 +92,17 @@ export function decodeLinkMessage(message: Uint8Array): LinkMessage {
   throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', `a link message of kind ${kind} and ${bytes.length} bytes`)
 }
 
-function decodeHello([version, name, incarnation, receivedUpTo, sentUpTo]: unknown[]): LinkMessage {
+function decodeHello([version, name, incarnation, link, receivedUpTo]: unknown[]): LinkMessage {
   if (version !== LINK_VERSION) {
     throw new SzmqError(
       'ERR_SZMQ_PROTOCOL_MISMATCH',
       `the peer speaks version ${typeof version === 'number' ? version : 'unknown'} of the link protocol, we speak ${LINK_VERSION}: run the same szmq on both nodes`,
     )
   }
-  if (!isName(name) || !isName(incarnation) || !isSequence(receivedUpTo) || !isSequence(sentUpTo)) {
+  if (!isName(name) || !isName(incarnation) || !isName(link) || !isSequence(receivedUpTo)) {
     throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'a hello that does not have the expected form')
   }
-  return { kind: 'hello', name, incarnation, receivedUpTo, sentUpTo }
+  return { kind: 'hello', name, incarnation, link, receivedUpTo }
 }
 
 /** What fits into the 48 bits of a batch number. */

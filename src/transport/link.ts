@@ -4,6 +4,8 @@ import { MAX_NODE_BATCH_BYTES } from './batch-limits.ts'
 import { assertNever } from '../shared/assert-never.ts'
 import type { Clock, Instant, TimerHandle } from '../shared/clock.ts'
 import { messageOf, SzmqError } from '../shared/errors.ts'
+import { toHex } from '../shared/bytes.ts'
+import type { Random } from '../shared/random.ts'
 import { decodeLinkMessage, encodeLinkMessage, type LinkMessage } from './link.codec.ts'
 import type { ChannelEvent, SecureChannel } from './secure-channel.ts'
 
@@ -93,7 +95,10 @@ export class Link {
   readonly #clock: Clock
   readonly #listener: (event: LinkEvent) => void
   #channel: SecureChannel | undefined
+  /** Tells this link from another one that the same two nodes make later. */
+  readonly #id: string
   #peer: NodeIdentity | undefined
+  #peerLink: string | undefined
   #facts: { readonly facts: TlsFacts; readonly handshakeMs: number } | undefined
   /**
    * - `waiting`: for the session, or the peer's hello in this epoch.
@@ -124,12 +129,13 @@ export class Link {
 
   constructor(
     { local, limits }: { readonly local: NodeIdentity; readonly limits?: Partial<LinkLimits> },
-    { clock }: { readonly clock: Clock },
+    { clock, random }: { readonly clock: Clock; readonly random: Random },
     listener: (event: LinkEvent) => void,
   ) {
     this.#local = local
     this.#limits = resolveLimits(DEFAULT_LINK_LIMITS, limits)
     this.#clock = clock
+    this.#id = toHex(random.bytes(LINK_ID_BYTES))
     this.#listener = listener
     this.#lastSent = clock.now()
     this.#lastReceived = clock.now()
@@ -222,9 +228,7 @@ export class Link {
         this.#lastReceived = this.#clock.now()
         this.#facts = { facts: event.facts, handshakeMs: this.#facts?.handshakeMs ?? event.handshakeMs }
         this.#isHeldBack = false
-        this.#put(
-          encodeLinkMessage({ kind: 'hello', ...this.#local, receivedUpTo: this.#receivedUpTo, sentUpTo: this.#nextOut - 1 }),
-        )
+        this.#put(encodeLinkMessage({ kind: 'hello', ...this.#local, link: this.#id, receivedUpTo: this.#receivedUpTo }))
         if (this.#heartbeat === undefined) this.#awaitHeartbeat()
         return
       case 'message':
@@ -282,7 +286,7 @@ export class Link {
   }
 
   #takeHello(hello: Extract<LinkMessage, { kind: 'hello' }>): void {
-    const { name, incarnation } = hello
+    const { name, incarnation, link } = hello
     const stranger = this.#whyStranger(hello)
     if (stranger !== undefined) {
       this.destroy(new SzmqError('ERR_SZMQ_NODE_LOST', `node ${this.#peer?.name ?? name} ${stranger}`))
@@ -291,6 +295,7 @@ export class Link {
     this.#phase = 'flowing'
     if (this.#peer === undefined) {
       this.#peer = { name, incarnation }
+      this.#peerLink = link
       if (this.#facts !== undefined) this.#listener({ kind: 'up', peer: this.#peer, ...this.#facts })
     } else {
       this.#replay(hello.receivedUpTo)
@@ -300,13 +305,13 @@ export class Link {
   }
 
   /** A peer that began anew, or that has given this link up and made another one of the same session. */
-  #whyStranger({ incarnation, receivedUpTo, sentUpTo }: Extract<LinkMessage, { kind: 'hello' }>): string | undefined {
+  #whyStranger({ incarnation, link, receivedUpTo }: Extract<LinkMessage, { kind: 'hello' }>): string | undefined {
     if (this.#peer !== undefined && this.#peer.incarnation !== incarnation) {
       return 'was started anew: it is another incarnation now'
     }
     const acknowledged = this.#nextOut - 1 - this.#unacked.length
-    if (receivedUpTo >= acknowledged && receivedUpTo < this.#nextOut && sentUpTo >= this.#receivedUpTo) return undefined
-    return 'knows nothing of what this link has carried: it had given us up'
+    const isSameLink = link === (this.#peerLink ?? link) && receivedUpTo >= acknowledged && receivedUpTo < this.#nextOut
+    return isSameLink ? undefined : 'knows nothing of this link any more: it had given us up'
   }
 
   /** Before anything new goes out. What the peer has stays in the window until it is delivered there. */
@@ -406,7 +411,8 @@ export class Link {
       this.destroy(new SzmqError('ERR_SZMQ_NODE_LOST', `${who} has been silent for ${Math.round(silentMs)} ms`))
       return
     }
-    if (now - this.#lastSent >= heartbeatMs / 2 && this.#phase === 'flowing') this.#put(PING)
+    // Also while the peer's hello is missing: if hellos were lost, only the next message shows the gap.
+    if (now - this.#lastSent >= heartbeatMs / 2) this.#put(PING)
     if (!this.#isOver) this.#awaitHeartbeat()
   }
 
@@ -429,4 +435,5 @@ export class Link {
   }
 }
 
+const LINK_ID_BYTES = 8
 const PING = encodeLinkMessage({ kind: 'ping' })

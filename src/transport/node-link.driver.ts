@@ -76,8 +76,10 @@ export async function listenForNodes({
     },
     (channel: SecureChannel) => {
       let listener: ((event: LinkEvent) => void) | undefined
-      const link = new Link({ local, ...(limits === undefined ? {} : { limits }) }, { clock: systemClock }, (event) =>
-        listener?.(event),
+      const link = new Link(
+        { local, ...(limits === undefined ? {} : { limits }) },
+        { clock: systemClock, random: systemRandom },
+        (event) => listener?.(event),
       )
       link.attach(channel)
       listener = onLink({ link, wire, dispose: () => {} })
@@ -140,13 +142,17 @@ export function connectToNode(
       connection = event
     },
   })
-  const link = new Link({ local, ...(limits === undefined ? {} : { limits }) }, { clock: systemClock }, (event) => {
-    if (event.kind === 'down' && event.error?.code === 'ERR_SZMQ_HANDSHAKE_TIMEOUT' && connection !== 'connected') {
-      listener({ ...event, error: nobodyThere(endpoint, connectTimeoutMs, event.error) })
-    } else {
-      listener(event)
-    }
-  })
+  const link = new Link(
+    { local, ...(limits === undefined ? {} : { limits }) },
+    { clock: systemClock, random: systemRandom },
+    (event) => {
+      if (event.kind === 'down' && event.error?.code === 'ERR_SZMQ_HANDSHAKE_TIMEOUT' && connection !== 'connected') {
+        listener({ ...event, error: nobodyThere(endpoint, connectTimeoutMs, event.error) })
+      } else {
+        listener(event)
+      }
+    },
+  )
   const client: StreamClient = new StreamClient(
     {
       engine: createOpensslEngineFactory({ role: 'client', credentials, serverName, minVersion: 'TLSv1.3', alpn: ALPN }),
