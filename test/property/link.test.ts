@@ -66,7 +66,10 @@ class Walk {
       case 'close':
         this.network.of(step.by)?.link.close()
         return
-      default:
+      case 'drop':
+      case 'repeat':
+      case 'swap':
+      case 'cut':
         this.network[step.kind]()
     }
   }
