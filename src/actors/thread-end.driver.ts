@@ -63,7 +63,15 @@ export function openThreadEnd({ system, node, thread, board: share }: ThreadEndO
   const board = new Board(share)
   const pipeHead = encodePipeHead({ kind: 'local' })
   const carry = (peer: Peer, batch: Uint8Array): boolean => {
-    if (peer.node === undefined) return mesh.send(peer.thread, pipeHead, batch)
+    if (peer.node === undefined) {
+      if (peer.thread < board.slots) return mesh.send(peer.thread, pipeHead, batch)
+      // A ref in a message may name any thread. Not within the call that sends: the outbox is just being emptied.
+      queueMicrotask(() => {
+        runtime.loseThread(peer.thread, `this node has ${board.slots} threads`)
+      })
+      runtime.bury(batch, 'thread-lost', `thread ${peer.thread}`)
+      return true
+    }
     if (hooks.forward !== undefined) return hooks.forward({ node: peer.node, thread: peer.thread }, thread, batch)
     return mesh.send(HOST_THREAD, encodePipeHead({ kind: 'toNode', node: peer.node, thread: peer.thread }), batch)
   }
