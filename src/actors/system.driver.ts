@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { SzmqError } from '../shared/errors.ts'
+import { messageOf, SzmqError } from '../shared/errors.ts'
 import { Board } from '../transport/index.ts'
 import { assertName } from './address.ts'
 import type { AskOptions } from './ask-table.ts'
@@ -312,7 +312,7 @@ class System implements ActorSystem {
             path,
             message,
             decision,
-            error: error instanceof Error ? error.message : String(error),
+            error: messageOf(error),
           })
         },
         onDeadLetter: (letter) => {
@@ -330,10 +330,19 @@ class System implements ActorSystem {
   }
 
   #emit(event: SystemEvent): void {
-    if (this.#options.onEvent !== undefined) this.#options.onEvent(event)
+    if (this.#options.onEvent !== undefined) this.#tellListener(this.#options.onEvent, event)
     else if (event.kind === 'thread.lost') warn(`thread ${event.thread} of system '${this.name}' is gone: ${event.reason}`)
     else if (event.kind === 'actor.failed')
       warn(`${event.path} failed on '${event.message}' (${event.decision}): ${event.error}`)
+  }
+
+  /** Events come up in the middle of everything: a listener that throws must not break off what goes on. */
+  #tellListener(listener: (event: SystemEvent) => void, event: SystemEvent): void {
+    try {
+      listener(event)
+    } catch (error) {
+      warn(`onEvent of system '${this.name}' threw at '${event.kind}': ${messageOf(error)}`)
+    }
   }
 
   #assertRunning(): void {
