@@ -20,8 +20,12 @@ describe('a listener of events that throws', () => {
   // It ran in the middle of the dispatcher, which then never ran an actor of that thread again.
   it('is warned about, and breaks nothing', async () => {
     const warnings: string[] = []
+    let hearTwo: (() => void) | undefined
+    const heardTwo = new Promise<void>((resolve) => {
+      hearTwo = resolve
+    })
     const onWarning = ({ message }: Error): void => {
-      warnings.push(message)
+      if (warnings.push(message) === 2) hearTwo?.()
     }
     process.on('warning', onWarning)
     try {
@@ -35,6 +39,7 @@ describe('a listener of events that throws', () => {
       failing.tell.fail()
       failing.tell.fail()
       expect(await failing.ask.seen({ timeoutMs: 5_000 })).toBe(2)
+      await heardTwo
     } finally {
       process.off('warning', onWarning)
     }
