@@ -6,8 +6,14 @@ import type { FromSecondNode, SecondNodeOptions } from './second-node-messages.t
 /** The second node: a process of its own that only counts. Its parent tells it how, and it ends with its parent. */
 
 const say = (message: FromSecondNode): void => {
-  process.send?.(message)
+  if (process.connected) process.send?.(message)
 }
+
+// The parent is done, or gone: either way nobody needs us.
+let stop = (): void => process.exit()
+process.once('disconnect', () => {
+  stop()
+})
 
 process.once('message', (options: SecondNodeOptions) => {
   start(options).catch((error: unknown) => {
@@ -25,8 +31,5 @@ async function start({ tls, port, threads = availableParallelism() }: SecondNode
   })
   const paths = Array.from({ length: threads }, (_, at) => system.spawn(Counter, `counter-${at + 1}`, { thread: at + 1 }).path)
   say({ kind: 'listening', addresses: paths.map((path) => `${system.address}${path}`) })
-  process.once('disconnect', () => {
-    // The parent is done, or gone: either way nobody needs us.
-    void system.stop()
-  })
+  stop = () => void system.stop()
 }

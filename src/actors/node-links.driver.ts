@@ -2,7 +2,7 @@ import { SzmqError } from '../shared/errors.ts'
 import {
   connectToNode,
   listenForNodes,
-  readNodeCredentials,
+  type readNodeCredentials,
   type LinkEvent,
   type LinkLimits,
   type NodeIdentity,
@@ -19,11 +19,12 @@ import type { LinkPort, Switchboard } from './switchboard.ts'
 import type { LinkInfo, NodeOptions, SystemEvent } from './system.ts'
 import { HOST_THREAD } from './thread-end.driver.ts'
 
-type Credentials = Awaited<ReturnType<typeof readNodeCredentials>>
+export type Credentials = Awaited<ReturnType<typeof readNodeCredentials>>
 
 export interface NodeLinksOptions {
   readonly node: NodeOptions
   readonly local: NodeIdentity
+  readonly credentials: Credentials
   readonly switchboard: Switchboard
   readonly onEvent: (event: SystemEvent) => void
   readonly onNodeLost: (node: string, reason: string) => void
@@ -50,13 +51,13 @@ export class NodeLinks {
   #listener: NodeListener | undefined
   #onEmpty: (() => void) | undefined
 
-  private constructor(options: NodeLinksOptions, credentials: Credentials) {
+  private constructor(options: NodeLinksOptions) {
     this.#options = options
-    this.#credentials = credentials
+    this.#credentials = options.credentials
   }
 
   static async open(options: NodeLinksOptions): Promise<NodeLinks> {
-    const links = new NodeLinks(options, await readNodeCredentials(options.node.tls))
+    const links = new NodeLinks(options)
     const { listen } = options.node
     if (listen !== undefined) {
       links.#listener = await listenForNodes({
@@ -97,7 +98,7 @@ export class NodeLinks {
     readonly shape: RefShape
   }> {
     const { host, port, system, path } = parseAddress(address)
-    const link = await this.#linkTo(host, port)
+    const link = await within(this.#linkTo(host, port), `resolving ${address}`, options)
     const payload: ResolvePayload = { system, path }
     const answer = await runtime.askRuntime(
       { node: link.node, thread: HOST_THREAD },
@@ -111,11 +112,13 @@ export class NodeLinks {
 
   /** Ends the link to a node that broke the protocol: by a bye, so that it does not come back with the same. */
   dismiss(node: string, error: SzmqError): void {
-    for (const nodeLink of this.#nodeLinks) {
-      if (nodeLink.link.peer?.incarnation !== node || this.#dismissed.has(nodeLink)) continue
-      this.#dismissed.set(nodeLink, error)
-      nodeLink.link.close()
-    }
+    for (const nodeLink of this.#nodeLinks) if (nodeLink.link.peer?.incarnation === node) this.#dismissLink(nodeLink, error)
+  }
+
+  #dismissLink(nodeLink: NodeLink, error: SzmqError): void {
+    if (this.#dismissed.has(nodeLink)) return
+    this.#dismissed.set(nodeLink, error)
+    nodeLink.link.close()
   }
 
   /** Says bye to every node, waits for theirs, and closes the sockets. */
@@ -177,6 +180,11 @@ export class NodeLinks {
     return (event) => {
       switch (event.kind) {
         case 'up': {
+          const forged = whyForged(event)
+          if (forged !== undefined) {
+            this.#dismissLink(nodeLink, forged)
+            return
+          }
           port = portTo(nodeLink, event.peer)
           switchboard.addLink(port)
           const info = infoOf(nodeLink)
@@ -203,8 +211,8 @@ export class NodeLinks {
           const peer = port?.name ?? who
           const error = this.#dismissed.get(nodeLink) ?? event.error
           this.#dismissed.delete(nodeLink)
-          if (port !== undefined && switchboard.linkTo(port.node) === port) {
-            switchboard.removeLink(port.node)
+          if (port !== undefined) {
+            switchboard.removeLink(port)
             for (const batch of event.unacknowledged) bury(batch, `node ${peer}`)
             onNodeLost(port.node, lossOf(peer, error))
           }
@@ -217,11 +225,55 @@ export class NodeLinks {
   }
 }
 
+/** Gives up at the asker's deadline or signal; the link is still made, for the next one who wants it. */
+async function within<T>(promise: Promise<T>, what: string, { timeoutMs, signal }: AskOptions): Promise<T> {
+  const limits = [
+    ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
+    ...(signal === undefined ? [] : [signal]),
+  ]
+  if (limits.length === 0) return promise
+  const limit = AbortSignal.any(limits)
+  let giveUp = (): void => {}
+  const given = new Promise<never>((_resolve, reject) => {
+    giveUp = () => {
+      reject(
+        signal?.aborted === true
+          ? new SzmqError('ERR_SZMQ_ABORTED', `${what}: given up by its AbortSignal`)
+          : new SzmqError('ERR_SZMQ_ASK_TIMEOUT', `${what}: no link to that node within ${timeoutMs} ms`),
+      )
+    }
+    if (limit.aborted) giveUp()
+    else limit.addEventListener('abort', giveUp, { once: true })
+  })
+  try {
+    return await Promise.race([promise, given])
+  } finally {
+    limit.removeEventListener('abort', giveUp)
+  }
+}
+
 /** Time for ZeroMQ to put the last frames on the wire before the socket closes. */
 const FAREWELL_MS = 50
 
 function limitsOf({ link }: NodeOptions): { readonly limits?: Partial<LinkLimits> } {
   return link === undefined ? {} : { limits: link }
+}
+
+/** A node's incarnation ends in the fingerprint of its certificate: nobody can speak for another node. */
+export function createIncarnation(nonce: string, fingerprint256: string | undefined): string {
+  return fingerprint256 === undefined ? nonce : `${nonce}.${shortFingerprint(fingerprint256)}`
+}
+
+function whyForged({ peer, facts }: Extract<LinkEvent, { kind: 'up' }>): SzmqError | undefined {
+  if (peer.incarnation.endsWith(`.${shortFingerprint(facts.peer.fingerprint256)}`)) return undefined
+  return new SzmqError(
+    'ERR_SZMQ_WRONG_NAME',
+    `a peer that proved to be ${facts.peer.subject} claims to be node ${peer.incarnation}, which does not belong to its certificate`,
+  )
+}
+
+function shortFingerprint(fingerprint256: string): string {
+  return fingerprint256.replaceAll(':', '').slice(0, 32).toLowerCase()
 }
 
 function portTo({ link }: NodeLink, { incarnation, name }: NodeIdentity): LinkPort {

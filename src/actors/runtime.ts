@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.ts'
-import { SzmqError } from '../shared/errors.ts'
+import { messageOf, SzmqError } from '../shared/errors.ts'
 import { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES, type MessageCodec } from '../transport/index.ts'
 import { AskTable, type AskOptions } from './ask-table.ts'
 import { readBatch } from './batch.ts'
@@ -32,6 +32,7 @@ export interface RuntimeDependencies {
   /** The runtime has caught up and can take in more again after {@link Runtime.canTake} said no. */
   readonly onCaughtUp: () => void
   readonly onFailure: (failure: ActorFailure) => void
+  readonly onActorStopped?: (address: ActorAddress) => void
   readonly onDeadLetter: (letter: DeadLetter) => void
   /** Answers what another node asks the runtime itself. Only the host thread can. */
   readonly onForeignRequest?: (selector: number, payload: unknown, answerer: Answering) => void
@@ -204,7 +205,17 @@ export class Runtime implements CellHost {
   flush(): void {
     const dirty = this.#dirty
     this.#dirty = []
-    for (const outbox of dirty) outbox.flush()
+    for (const outbox of dirty) {
+      try {
+        outbox.flush()
+      } catch (error) {
+        // Whatever it is, the other outboxes still have to leave.
+        outbox.lose(
+          'refused',
+          new SzmqError('ERR_SZMQ_INVALID_STATE', `nothing can be sent there: ${messageOf(error)}`, { cause: error }),
+        )
+      }
+    }
   }
 
   /** Stops every actor at once and fails every ask. Idempotent. */
@@ -214,6 +225,7 @@ export class Runtime implements CellHost {
     const error = systemStopped()
     for (const cell of [...this.#cells.values()]) cell.stop('system-stopped', error)
     this.flush()
+    for (const outbox of this.#outboxes.values()) outbox.lose('system-stopped', error)
     this.#asks.failAll((what) => new SzmqError('ERR_SZMQ_INVALID_STATE', `${what}: the system was stopped`))
     this.#asks.close()
   }
@@ -244,6 +256,7 @@ export class Runtime implements CellHost {
 
   onStopped(cell: Cell): void {
     this.#cells.delete(cell.address.id)
+    this.#dependencies.onActorStopped?.(cell.address)
   }
 
   #createCell(id: number, path: string): Cell {

@@ -41,7 +41,8 @@ interface Arrival {
  */
 export class Switchboard {
   readonly #dependencies: SwitchboardDependencies
-  readonly #links = new Map<string, LinkPort>()
+  /** By node; more than one when both sides linked, or one linked by two addresses. The oldest carries what we send. */
+  readonly #links = new Map<string, LinkPort[]>()
   /** Batches from links for each thread. */
   readonly #arrivals: Arrival[][]
   /** One batch at most from each thread, waiting for its link. */
@@ -52,31 +53,37 @@ export class Switchboard {
     this.#arrivals = Array.from({ length: dependencies.threads }, () => [])
   }
 
-  get links(): Iterable<LinkPort> {
-    return this.#links.values()
-  }
-
   linkTo(node: string): LinkPort | undefined {
-    return this.#links.get(node)
+    return this.#links.get(node)?.[0]
   }
 
   addLink(link: LinkPort): void {
-    this.#links.set(link.node, link)
+    const others = this.#links.get(link.node)
+    if (others === undefined) this.#links.set(link.node, [link])
+    else others.push(link)
   }
 
-  /** What waits for that node leads nowhere any more. */
-  removeLink(node: string): void {
-    this.#links.delete(node)
+  /** What came over that link and waits, and what waits for its node if it was the last one, leads nowhere any more. */
+  removeLink(link: LinkPort): void {
+    const others = (this.#links.get(link.node) ?? []).filter((other) => other !== link)
+    if (others.length > 0) this.#links.set(link.node, others)
+    else this.#links.delete(link.node)
+    for (const queue of this.#arrivals) {
+      const gone = queue.filter((arrival) => arrival.link === link)
+      queue.splice(0, queue.length, ...queue.filter((arrival) => arrival.link !== link))
+      for (const { batch } of gone) this.#dependencies.bury(batch, link.node)
+    }
+    if (others.length > 0) this.onLinkRoom(link.node)
+    else this.#buryDepartures(link.node)
+    this.#dependencies.wakePipes()
+  }
+
+  #buryDepartures(node: string): void {
     for (const [from, departure] of this.#departures) {
       if (departure.node !== node) continue
       this.#departures.delete(from)
       this.#dependencies.bury(departure.batch, node)
     }
-    for (const queue of this.#arrivals) {
-      const others = queue.filter(({ link }) => link.node !== node)
-      queue.splice(0, queue.length, ...others)
-    }
-    this.#dependencies.wakePipes()
   }
 
   /** May a pipe be drained whose batches may be for other nodes? */
@@ -86,21 +93,21 @@ export class Switchboard {
 
   /** From the host's own runtime. @returns false: not now. */
   sendOwn(node: string, to: number, from: number, batch: Uint8Array): boolean {
-    const link = this.#links.get(node)
+    const link = this.linkTo(node)
     if (link === undefined) return this.#refuse(node, from, batch)
     return link.send(to, from, batch)
   }
 
   /** From another thread, out of its pipe. */
   forward(node: string, to: number, from: number, batch: Uint8Array): void {
-    const link = this.#links.get(node)
+    const link = this.linkTo(node)
     if (link === undefined) this.#refuse(node, from, batch)
     else if (!link.send(to, from, batch)) this.#departures.set(from, { node, to, batch })
   }
 
   /** A link takes batches again. */
   onLinkRoom(node: string): void {
-    const link = this.#links.get(node)
+    const link = this.linkTo(node)
     for (const [from, { node: of, to, batch }] of this.#departures) {
       if (of !== node || link === undefined) continue
       if (!link.send(to, from, batch)) return
@@ -127,8 +134,12 @@ export class Switchboard {
     const queue = this.#arrivals[thread] ?? []
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
       const { link, sequence, from, batch } = next
-      if (!this.#handOnOne(thread, link.node, from, batch)) return
+      // Out of the queue first: handing on may end links, and with them what else waits here.
       queue.shift()
+      if (!this.#handOnOne(thread, link.node, from, batch)) {
+        queue.unshift(next)
+        return
+      }
       link.delivered(sequence)
     }
   }

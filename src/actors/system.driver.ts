@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { messageOf, SzmqError } from '../shared/errors.ts'
-import { Board } from '../transport/index.ts'
+import { Board, readNodeCredentials, resolveLinkLimits } from '../transport/index.ts'
 import { assertName } from './address.ts'
 import type { AskOptions } from './ask-table.ts'
 import type { ActorDefinition, AnyDefinition } from './define-actor.ts'
-import { NodeLinks } from './node-links.driver.ts'
+import { createIncarnation, NodeLinks, type Credentials } from './node-links.driver.ts'
 import { answerResolve } from './resolve.ts'
 import type { Protocol } from './protocol.ts'
-import { assertUnderstands, type ActorRef } from './ref.ts'
+import { assertUnderstands, type ActorAddress, type ActorRef } from './ref.ts'
 import { checkingAnswers, narrowShape } from './ref-shape.ts'
 import { Signal, type ThreadStats } from './signal.ts'
 import { Switchboard } from './switchboard.ts'
@@ -33,7 +33,10 @@ let systemsStarted = 0
  */
 export async function startSystem(options: SystemOptions): Promise<ActorSystem> {
   assertName(options.name, 'system name')
-  const system = new System(options)
+  const { node } = options
+  const credentials = node === undefined ? undefined : await readNodeCredentials(node.tls)
+  if (node?.link !== undefined) resolveLinkLimits(node.link)
+  const system = new System(options, credentials)
   try {
     await system.start()
   } catch (error) {
@@ -50,7 +53,8 @@ class System implements ActorSystem {
   readonly #board: Board
   /** Unique in this process; inproc addresses begin with it. */
   readonly #inprocName: string
-  readonly #node = randomBytes(12).toString('hex')
+  readonly #node: string
+  readonly #credentials: Credentials | undefined
   readonly #end: ThreadEnd
   readonly #pool: ThreadPool
   readonly #switchboard: Switchboard
@@ -60,8 +64,10 @@ class System implements ActorSystem {
   #nextThread = 0
   #stopping: Promise<void> | undefined
 
-  constructor(options: SystemOptions) {
+  constructor(options: SystemOptions, credentials: Credentials | undefined) {
     this.#options = options
+    this.#credentials = credentials
+    this.#node = createIncarnation(randomBytes(12).toString('hex'), credentials?.certificate.fingerprint256)
     this.name = options.name
     this.threads = options.threads ?? 0
     systemsStarted += 1
@@ -71,6 +77,7 @@ class System implements ActorSystem {
     this.#pool = new ThreadPool(this.#board, (_thread, message) => {
       if (message.kind === 'deadLetter') this.#emit(message)
       else if (message.kind === 'actor.failed') this.#emit(message)
+      else if (message.kind === 'actor.stopped') this.#forgetActor(message)
       else if (message.kind === 'violation') this.#dismiss(message.node, new SzmqError(message.code, message.message))
     })
     this.#switchboard = this.#createSwitchboard()
@@ -90,10 +97,11 @@ class System implements ActorSystem {
     }
     await Promise.all(starts)
     const { node } = this.#options
-    if (node === undefined) return
+    if (node === undefined || this.#credentials === undefined) return
     this.#links = await NodeLinks.open({
       node,
       local: { name: node.name ?? this.name, incarnation: this.#node },
+      credentials: this.#credentials,
       switchboard: this.#switchboard,
       onEvent: (event) => {
         this.#emit(event)
@@ -157,7 +165,12 @@ class System implements ActorSystem {
 
   async stopActor({ address }: ActorRef, options: AskOptions = {}): Promise<void> {
     await this.#end.runtime.stopActor(address, options)
-    if (this.#actors.get(address.path)?.address.id === address.id) this.#actors.delete(address.path)
+    this.#forgetActor(address)
+  }
+
+  /** Its name is free again. */
+  #forgetActor({ id, path }: Pick<ActorAddress, 'id' | 'path'>): void {
+    if (this.#actors.get(path)?.address.id === id) this.#actors.delete(path)
   }
 
   links(): readonly LinkInfo[] {
@@ -165,6 +178,7 @@ class System implements ActorSystem {
   }
 
   async stats(options: AskOptions = {}): Promise<ThreadStats> {
+    this.#assertRunning()
     const asked = []
     for (let thread = 1; thread <= this.threads; thread += 1) {
       if (this.#board.lifeOf(thread) !== 'live') continue
@@ -305,6 +319,9 @@ class System implements ActorSystem {
         },
         onViolation: (node, error) => {
           this.#dismiss(node, error)
+        },
+        onActorStopped: (address) => {
+          this.#forgetActor(address)
         },
         onFailure: ({ path, message, error, decision }) => {
           this.#emit({

@@ -5,6 +5,7 @@ import type { ActorFailure } from './cell.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { importModule } from './import-module.driver.ts'
 import { decodePipeHead, encodePipeHead } from './pipe-head.codec.ts'
+import type { ActorAddress } from './ref.ts'
 import { createRefCodec } from './ref.codec.ts'
 import { Runtime, type Peer, type RuntimeDependencies } from './runtime.ts'
 import { eventLoopTurns } from './turns.driver.ts'
@@ -33,6 +34,7 @@ export interface ThreadEndHooks {
   /** Another node sent what cannot be read. */
   readonly onViolation: (node: string, error: SzmqError) => void
   readonly onFailure: (failure: ActorFailure) => void
+  readonly onActorStopped?: (address: ActorAddress) => void
   readonly onDeadLetter: (letter: DeadLetter) => void
   /** Says why a thread was lost. */
   readonly describeLoss: (thread: number) => string
@@ -88,6 +90,7 @@ export function openThreadEnd({ system, node, thread, board: share }: ThreadEndO
         hooks.onCaughtUp?.()
       },
       onFailure: hooks.onFailure,
+      ...(hooks.onActorStopped === undefined ? {} : { onActorStopped: hooks.onActorStopped }),
       onDeadLetter: hooks.onDeadLetter,
       ...(hooks.onForeignRequest === undefined ? {} : { onForeignRequest: hooks.onForeignRequest }),
     },

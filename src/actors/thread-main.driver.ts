@@ -17,6 +17,9 @@ const end = openThreadEnd(workerData as ThreadEndOptions, {
   onViolation: (node, error) => {
     report({ kind: 'violation', node, code: error.code, message: error.message })
   },
+  onActorStopped: ({ id, path }) => {
+    report({ kind: 'actor.stopped', id, path })
+  },
   onFailure: ({ path, message, error, decision }) => {
     report({ kind: 'actor.failed', path, message, decision, error: messageOf(error) })
   },

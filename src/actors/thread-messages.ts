@@ -5,6 +5,7 @@ import type { DeadLetter } from './dead-letters.ts'
 export type FromThread =
   | { readonly kind: 'ready' }
   | { readonly kind: 'deadLetter'; readonly letter: DeadLetter }
+  | { readonly kind: 'actor.stopped'; readonly id: number; readonly path: string }
   /** A node sent what cannot be read: the host ends the link to it. */
   | { readonly kind: 'violation'; readonly node: string; readonly code: SzmqErrorCode; readonly message: string }
   | {

@@ -28,6 +28,7 @@ export class ThreadPool {
 
   constructor(board: Board, listener: (thread: number, message: FromThread) => void) {
     this.#board = board
+    process.once('exit', this.#barAll)
     this.#listener = listener
   }
 
@@ -61,22 +62,31 @@ export class ThreadPool {
     return this.#losses.get(thread) ?? 'it ended'
   }
 
+  /** The process exits and stops its threads wherever they are: not within a native call. */
+  readonly #barAll = (): void => {
+    for (const thread of this.#workers.keys()) this.#board.bar(thread)
+  }
+
   /** Tells every thread to end, and terminates those that do not. */
   async end(): Promise<void> {
     this.#isEnding = true
     const end: ToThread = { kind: 'end' }
     await Promise.all(
-      [...this.#workers.values()].map(async (worker) => {
+      [...this.#workers].map(async ([thread, worker]) => {
         const exited = new Promise<void>((resolve) => {
           worker.once('exit', () => {
             resolve()
           })
         })
         worker.postMessage(end)
-        const timer = setTimeout(() => void worker.terminate(), END_GRACE_MS)
+        const timer = setTimeout(() => {
+          this.#board.bar(thread)
+          void worker.terminate()
+        }, END_GRACE_MS)
         await exited
         clearTimeout(timer)
       }),
     )
+    process.off('exit', this.#barAll)
   }
 }

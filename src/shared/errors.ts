@@ -84,7 +84,12 @@ export function isSzmqErrorCode(value: unknown): value is SzmqErrorCode {
   return typeof value === 'string' && Object.hasOwn(BLAME_BY_CODE, value)
 }
 
-/** The text of whatever was thrown. */
+/** The text of whatever was thrown, be it something that has no text. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  if (thrown instanceof Error) return thrown.message
+  try {
+    return String(thrown)
+  } catch {
+    return `a thrown ${typeof thrown} without a text`
+  }
 }

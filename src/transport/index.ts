@@ -5,6 +5,7 @@ export { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES } from './batch-limits.ts'
 export { Mesh } from './mesh.ts'
 export { createMessageCodec, REF_EXTENSION, registerMessageExtension, withBuffers, type MessageCodec } from './message.codec.ts'
 export { openPair } from './zmq.driver.ts'
+export { resolveLinkLimits } from './link.ts'
 export type { LinkCounters, LinkEvent, LinkLimits, NodeIdentity } from './link.ts'
 export {
   connectToNode,

@@ -40,6 +40,11 @@ export const DEFAULT_LINK_LIMITS: LinkLimits = {
   silenceMs: 10_000,
 }
 
+/** @throws ERR_SZMQ_INVALID_ARGUMENT for a limit that is not a positive number */
+export function resolveLinkLimits(limits: Partial<LinkLimits> = {}): LinkLimits {
+  return resolveLimits(DEFAULT_LINK_LIMITS, limits)
+}
+
 /** Who a node is: its name for people, and the incarnation that tells it from an earlier run of the same node. */
 export interface NodeIdentity {
   readonly name: string
@@ -133,7 +138,7 @@ export class Link {
     listener: (event: LinkEvent) => void,
   ) {
     this.#local = local
-    this.#limits = resolveLimits(DEFAULT_LINK_LIMITS, limits)
+    this.#limits = resolveLinkLimits(limits)
     this.#clock = clock
     this.#id = toHex(random.bytes(LINK_ID_BYTES))
     this.#listener = listener
