@@ -131,6 +131,7 @@ export class AskTable {
       this.#lanes.set(timeoutMs, lane)
     }
     this.#skipSettled(lane)
+    if (lane.ids.length > 2 * this.#pending.size + 4_096) this.#compact(lane)
     const deadline = this.#clock.now() + timeoutMs
     lane.ids.push(id)
     lane.deadlines.push(deadline)
@@ -144,6 +145,14 @@ export class AskTable {
       lane.deadlines.splice(0, lane.head)
       lane.head = 0
     }
+  }
+
+  /** One ask that waits long must not keep the places of all that were asked after it. */
+  #compact(lane: Lane): void {
+    const kept = lane.ids.map((id, at) => [id, lane.deadlines[at] as number] as const).filter(([id]) => this.#pending.has(id))
+    lane.ids.splice(0, lane.ids.length, ...kept.map(([id]) => id))
+    lane.deadlines.splice(0, lane.deadlines.length, ...kept.map(([, deadline]) => deadline))
+    lane.head = 0
   }
 
   #arm(at: Instant): void {

@@ -200,13 +200,26 @@ function bindError(endpoint: string, error: unknown): SzmqError {
   )
 }
 
+/** One listener for all of them, however many nodes there are. */
+const openLinkSockets = new Set<Socket>()
+
+function closeAtExit(socket: Socket): void {
+  if (openLinkSockets.size === 0 && !process.listeners('exit').includes(closeLinkSockets))
+    process.once('exit', closeLinkSockets)
+  openLinkSockets.add(socket)
+}
+
+function closeLinkSockets(): void {
+  for (const socket of openLinkSockets) closeOnce(socket)
+}
+
 function linkSocket(socket: Dealer | Router, listener: LinkSocketListener): LinkSocket {
   let refusedSends = 0
   const close = (): void => {
-    process.off('exit', close)
+    openLinkSockets.delete(socket)
     closeOnce(socket)
   }
-  process.once('exit', close)
+  closeAtExit(socket)
   socket.events.on('connect', () => listener.onConnection?.('connected'))
   socket.events.on('disconnect', () => listener.onConnection?.('disconnected'))
   socket.events.on('connect:retry', () => listener.onConnection?.('retrying'))

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createIncarnation } from '../../src/actors/node-links.driver.ts'
 import { ensureDevelopmentCredentials, startSystem, type SystemEvent } from '../../src/index.ts'
 import { systemRandom } from '../../src/shared/system-random.driver.ts'
 import { connectToNode, readNodeCredentials, type LinkEvent, type NodeLink } from '../../src/transport/index.ts'
@@ -17,15 +18,16 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 /** A peer with a good certificate that then sends whatever it likes over its link. */
-async function connectHostile(port: number): Promise<{ nodeLink: NodeLink; down: Promise<LinkEvent> }> {
+async function connectHostile(port: number, incarnation?: string): Promise<{ nodeLink: NodeLink; down: Promise<LinkEvent> }> {
   const credentials = await readNodeCredentials(files.hostile)
+  const own = createIncarnation('h'.repeat(24), credentials.certificate.fingerprint256)
   let isDown: (event: LinkEvent) => void
   const down = new Promise<LinkEvent>((resolve) => {
     isDown = resolve
   })
   const nodeLink = await new Promise<NodeLink>((resolve) => {
     const made = connectToNode(
-      { host: '127.0.0.1', port, credentials, local: { name: 'hostile', incarnation: 'h'.repeat(24) } },
+      { host: '127.0.0.1', port, credentials, local: { name: 'hostile', incarnation: incarnation ?? own } },
       (event) => {
         if (event.kind === 'up') resolve(made)
         if (event.kind === 'down') isDown(event)
@@ -66,6 +68,25 @@ describe('a node with a good certificate and bad manners', () => {
       expect(events.filter(({ kind }) => kind === 'thread.lost')).toEqual([])
     }, 20_000)
   }
+
+  it('cannot speak for another node: an incarnation belongs to its certificate', async () => {
+    const events: SystemEvent[] = []
+    await using victim = await startSystem({
+      name: 'shop',
+      onEvent: (event) => events.push(event),
+      node: { listen: 'tcp://127.0.0.1:*', tls: files.victim },
+    })
+    victim.spawn(Counter, 'c')
+    await using honest = await startSystem({ name: 'shop', node: { name: 'honest', tls: files.honest } })
+    const ref = honest.spawn(Counter, 'mine')
+    const far = await honest.resolve(Counter, `${victim.address}/c`)
+    const { nodeLink, down } = await connectHostile(Number(new URL(victim.address ?? '').port), ref.address.node)
+    await down
+    nodeLink.dispose()
+    await vi.waitUntil(() => events.some((event) => event.kind === 'link.down' && event.code === 'ERR_SZMQ_WRONG_NAME'))
+    expect(await far.ask.total()).toBe(0)
+    expect(victim.links().map(({ peer }) => peer)).toEqual(['honest'])
+  }, 20_000)
 
   it('gets an answer, not silence, from refs to nodes that are not there', async () => {
     await using victim = await startSystem({ name: 'shop', node: { listen: 'tcp://127.0.0.1:*', tls: files.victim } })

@@ -100,4 +100,30 @@ describe('actors on two nodes', () => {
     b.spawn(Counter, 'c1')
     expect(await (await a.resolve(Counter, `${b.address}/c1`)).ask.total()).toBe(0)
   })
+
+  it('keeps talking when both nodes linked to each other, and when one link goes by another address', async () => {
+    await using b = await startNode('b')
+    await using a = await startNode('a')
+    a.spawn(Counter, 'c')
+    b.spawn(Counter, 'c')
+    const farB = await a.resolve(Counter, `${b.address}/c`)
+    const farA = await b.resolve(Counter, `${a.address}/c`)
+    const alsoB = await a.resolve(Counter, `${b.address?.replace('127.0.0.1', 'localhost')}/c`)
+    for (const far of [farA, farB, alsoB]) far.tell.add(1)
+    expect(await farA.ask.total()).toBe(1)
+    expect(await alsoB.ask.total()).toBe(2)
+    expect(await farB.ask.total()).toBe(2)
+  })
+
+  it('gives a resolve up at its deadline and its signal, and refuses a wrong limit before it listens', async () => {
+    await using a = await startNode('a')
+    const nobody = 'szmq://127.0.0.1:9/shop/c'
+    await expect(a.resolve(Counter, nobody, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'ERR_SZMQ_ASK_TIMEOUT' })
+    await expect(a.resolve(Counter, nobody, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'ERR_SZMQ_ABORTED',
+    })
+    await expect(startSystem({ name: 'x', node: { tls: files.a, link: { silenceMs: 0 } } })).rejects.toMatchObject({
+      code: 'ERR_SZMQ_INVALID_ARGUMENT',
+    })
+  })
 })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { startSystem, type SystemEvent } from '../../src/index.ts'
 import { Counter, Forwarder } from '../support/actors/counter.ts'
 
@@ -112,6 +112,20 @@ describe('actors on threads', () => {
     await expect(given).rejects.toMatchObject({ code: 'ERR_SZMQ_ABORTED' })
   })
 
+  it('frees the name of an actor that has ended, and refuses everything after stop at once', async () => {
+    const system = await startSystem({ name: 'shop', threads: 1, onEvent: () => {} })
+    const refs = [0, 1].map((thread) => spawnCounter(system, `c${thread}`, thread))
+    for (const [thread, counter] of refs.entries()) {
+      for (let n = 0; n < 4; n += 1) await counter.ask.boom('again').catch(() => {})
+      await expect(counter.ask.total()).rejects.toMatchObject({ blame: 'actor' })
+      const successor = await vi.waitUntil(() => trySpawn(system, `c${thread}`, thread))
+      expect(await successor.ask.total()).toBe(0)
+    }
+    await system.stop()
+    await expect(system.stats()).rejects.toMatchObject({ code: 'ERR_SZMQ_INVALID_STATE' })
+    for (const counter of refs) await expect(counter.ask.total()).rejects.toMatchObject({ blame: 'actor' })
+  })
+
   it('refuses a name twice, a thread that is not there, and anything after stop', async () => {
     const system = await startSystem({ name: 'shop', threads: 1 })
     spawnCounter(system, 'c', 1)
@@ -125,4 +139,12 @@ describe('actors on threads', () => {
 
 function spawnCounter(system: Awaited<ReturnType<typeof startSystem>>, name: string, thread: number) {
   return system.spawn(Counter, name, { thread })
+}
+
+function trySpawn(system: Awaited<ReturnType<typeof startSystem>>, name: string, thread: number) {
+  try {
+    return spawnCounter(system, name, thread)
+  } catch {
+    return undefined
+  }
 }
