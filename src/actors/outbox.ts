@@ -1,5 +1,5 @@
 import { isSzmqErrorCode, SzmqError } from '../shared/errors.ts'
-import { withBuffers, type MessageCodec } from '../transport/index.ts'
+import { wrapBytes, type MessageCodec } from '../transport/index.ts'
 import type { Answerer } from './answerer.ts'
 import type { DeadLetterReason } from './dead-letters.ts'
 import { FIRST_SELECTOR } from './protocol.ts'
@@ -89,12 +89,12 @@ export class Outbox {
       return
     }
     if (this.#waiting >= OUTBOX_CAPACITY && selector >= FIRST_SELECTOR) throw this.#backpressure()
-    const packable = orElse(withBuffers, payload, payload)
+    const packable = orElse(wrapBytes, payload, payload)
     if (askId === undefined) this.#batch.push(target, selector * 2, packable)
     else this.#batch.push(target, selector * 2 + 1, packable, askId)
     this.#messages += 1
     this.#waiting += 1
-    this.#bytes += orElse(estimateBytes, packable, 0)
+    this.#bytes += orElse(estimateBytes, payload, 0)
     if (this.#messages >= BATCH_MESSAGES || this.#bytes >= BATCH_BYTES) {
       this.#seal()
       this.#carrySealed()

@@ -51,28 +51,41 @@ export function createMessageCodec(): MessageCodec {
 export const REF_EXTENSION = 0x53
 
 /**
- * The same payload with its bytes as Buffers, at the top and one level below: msgpackr sends a Buffer as MessagePack's own bytes, which
- * arrive without a copy, but any other Uint8Array as an extension that it copies on both sides. Measured with 64-byte payloads: 311 →
- * 245 ns to pack, 595 → 67 ns to unpack.
+ * The same payload with its bytes wrapped for {@link createMessageCodec}, at the top and one level below. msgpackr sends a Uint8Array as
+ * an extension that it copies on both sides, and a Buffer only after it has looked at all its classes; an extension for Uint8Array
+ * itself would be global, and change what a user's own msgpackr writes. Measured with 64-byte payloads: packing 311 → 114 ns (a Buffer:
+ * 245 ns), unpacking 595 → 72 ns, without a copy.
  */
-export function withBuffers(payload: unknown): unknown {
+export function wrapBytes(payload: unknown): unknown {
   if (typeof payload !== 'object' || payload === null) return payload
-  if (payload instanceof Uint8Array) return asBuffer(payload)
+  if (payload instanceof Uint8Array) return new WrappedBytes(payload)
   if (Object.getPrototypeOf(payload) !== Object.prototype) return payload
   let copy: Record<string, unknown> | undefined
   for (const key in payload) {
     const field = (payload as Record<string, unknown>)[key]
-    if (field instanceof Uint8Array && !Buffer.isBuffer(field)) {
+    if (field instanceof Uint8Array) {
       copy ??= { ...payload }
-      copy[key] = asBuffer(field)
+      copy[key] = new WrappedBytes(field)
     }
   }
   return copy ?? payload
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+/** Bytes on their way into a batch. */
+class WrappedBytes {
+  readonly bytes: Uint8Array
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
 }
+
+const BYTES_EXTENSION = 0x55
+addExtension({
+  Class: WrappedBytes,
+  type: BYTES_EXTENSION,
+  pack: ({ bytes }: WrappedBytes) => bytes,
+  unpack: (bytes) => bytes,
+})
 
 /** Lets instances of a class travel inside messages, as bytes of its own making. Once a thread: extensions are msgpackr's globals. */
 export function registerMessageExtension<Instance>(
@@ -123,8 +136,8 @@ function assertPlausible(bytes: Uint8Array): void {
   if (at !== bytes.length) throw malformed(`it is cut ${at - bytes.length} bytes short`)
 }
 
-/** Extensions whose bytes are not read as values: refs, big integers, typed arrays, time stamps. Into all others we look. */
-const OPAQUE_EXTENSIONS: ReadonlySet<number> = new Set([REF_EXTENSION, 0x42, 0x74, 0xff])
+/** Extensions whose bytes are not read as values: refs, bytes, big integers, typed arrays, time stamps. Into all others we look. */
+const OPAQUE_EXTENSIONS: ReadonlySet<number> = new Set([REF_EXTENSION, BYTES_EXTENSION, 0x42, 0x74, 0xff])
 
 /** For the tokens 0xc0 … 0xdf (MessagePack specification, "Formats"): size of the length field. */
 const LENGTH_BYTES = [0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4] as const
