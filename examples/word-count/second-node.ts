@@ -5,6 +5,8 @@ import type { FromSecondNode, SecondNodeOptions } from './second-node-messages.t
 
 /** The second node: a process of its own that only counts. Its parent tells it how, and it ends with its parent. */
 
+const STOP_GRACE_MS = 1_000
+
 const say = (message: FromSecondNode): void => {
   if (process.connected) process.send?.(message)
 }
@@ -31,5 +33,9 @@ async function start({ tls, port, threads = availableParallelism() }: SecondNode
   })
   const paths = Array.from({ length: threads }, (_, at) => system.spawn(Counter, `counter-${at + 1}`, { thread: at + 1 }).path)
   say({ kind: 'listening', addresses: paths.map((path) => `${system.address}${path}`) })
-  stop = () => void system.stop()
+  stop = () => {
+    // A parent that was killed answers no bye: this process is not to wait for it long.
+    setTimeout(() => process.exit(), STOP_GRACE_MS).unref()
+    void system.stop()
+  }
 }

@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Counter, Reader } from '../../examples/word-count/actors.ts'
 import { cutBetweenWords } from '../../examples/word-count/words.ts'
 import { startSystem } from '../../src/index.ts'
@@ -115,6 +115,28 @@ describe('npm start', () => {
     }, 60_000)
   }
 })
+
+it('leaves no process behind when it is killed', async () => {
+  const parent = spawn(process.execPath, [MAIN, join(folder, 'texts')], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  const pid = await new Promise<number>((resolve) => {
+    let text = ''
+    parent.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      const [, found] = /second node is process (\d+)/.exec(text) ?? []
+      if (found !== undefined) resolve(Number(found))
+    })
+  })
+  parent.kill('SIGKILL')
+  await vi.waitUntil(() => !isAlive(pid), { timeout: 10_000 })
+}, 30_000)
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 it('reports a file that vanished before it was read', async () => {
   await using system = await startSystem({ name: 'count' })
