@@ -1,13 +1,13 @@
 import { SzmqError } from '../shared/errors.ts'
+import type { Answerer } from './answerer.ts'
 import type { ActorRef } from './ref.ts'
 import { decodeShape, encodeShape, type RefShape } from './ref-shape.ts'
-import type { Answering } from './runtime.ts'
 import type { ResolveAnswer, ResolvePayload } from './signal.ts'
 
 /** Answers another node that asks who is at a path. Says no more than it must. */
 export function answerResolve(
   payload: unknown,
-  answerer: Answering,
+  answerer: Answerer,
   system: string,
   actors: ReadonlyMap<string, ActorRef>,
 ): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../shared/clock.ts'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES, type MessageCodec } from '../transport/index.ts'
+import type { Answerer } from './answerer.ts'
 import { AskTable, type AskOptions } from './ask-table.ts'
 import { readBatch } from './batch.ts'
 import { Cell, type ActorFailure, type CellHost } from './cell.ts'
@@ -35,13 +36,7 @@ export interface RuntimeDependencies {
   readonly onActorStopped?: (address: ActorAddress) => void
   readonly onDeadLetter: (letter: DeadLetter) => void
   /** Answers what another node asks the runtime itself. Only the host thread can. */
-  readonly onForeignRequest?: (selector: number, payload: unknown, answerer: Answering) => void
-}
-
-/** How a request from another node is answered. */
-export interface Answering {
-  answer(value: unknown): void
-  fail(error: SzmqError): void
+  readonly onForeignRequest?: (selector: number, payload: unknown, answerer: Answerer) => void
 }
 
 /** The actors of one thread, and everything that reaches or leaves them. Sans-IO. */

@@ -27,6 +27,8 @@ export interface WireCounters {
   framesReceived: number
   bytesSent: number
   bytesReceived: number
+  /** Sent, and lost at once because ZeroMQ's queue was full or the peer's connection gone; the session resets over it. */
+  framesRefused: number
 }
 
 export interface NodeLink {
@@ -89,6 +91,9 @@ export async function listenForNodes({
     },
   )
   const socket: LinkSocket = await bindRouter(endpoint, SOCKET_OPTIONS, {
+    onRefused: () => {
+      wire.framesRefused += 1
+    },
     onMessage: (parts) => {
       count(wire, parts)
       server.receive(parts)
@@ -134,6 +139,9 @@ export function connectToNode(
   const wire = createWireCounters()
   let connection: 'connected' | 'disconnected' | 'retrying' = 'disconnected'
   const socket = connectDealer(endpoint, SOCKET_OPTIONS, {
+    onRefused: () => {
+      wire.framesRefused += 1
+    },
     onMessage: (parts) => {
       count(wire, parts)
       client.receive(parts)
@@ -186,7 +194,7 @@ function nobodyThere(endpoint: string, timeoutMs: number, cause: SzmqError): Szm
 }
 
 function createWireCounters(): WireCounters {
-  return { framesSent: 0, framesReceived: 0, bytesSent: 0, bytesReceived: 0 }
+  return { framesSent: 0, framesReceived: 0, bytesSent: 0, bytesReceived: 0, framesRefused: 0 }
 }
 
 function send(socket: LinkSocket, wire: WireCounters, parts: readonly Uint8Array[]): void {

@@ -113,16 +113,17 @@ export interface LinkSocket {
   readonly lastEndpoint: string
   /**
    * Queues one message of these parts, by reference: they are not written to again. A message that ZeroMQ refuses (queue full,
-   * ROUTER without that peer) is lost and counted in {@link refusedSends}; the session above sees a gap and resets.
+   * ROUTER without that peer) is lost and told to {@link LinkSocketListener.onRefused}; the session above sees a gap and resets.
    */
   send(parts: readonly Uint8Array[]): void
-  readonly refusedSends: number
   close(): void
 }
 
 export interface LinkSocketListener {
   /** One message, all its parts. */
   onMessage(parts: readonly Uint8Array[]): void
+  /** A message that was to be sent is lost. */
+  onRefused(): void
   /** ZeroMQ's view of the connection below. A hint only: it carries no promise. */
   onConnection?(event: 'connected' | 'disconnected' | 'retrying'): void
 }
@@ -214,7 +215,6 @@ function closeLinkSockets(): void {
 }
 
 function linkSocket(socket: Dealer | Router, listener: LinkSocketListener): LinkSocket {
-  let refusedSends = 0
   const close = (): void => {
     openLinkSockets.delete(socket)
     closeOnce(socket)
@@ -228,13 +228,10 @@ function linkSocket(socket: Dealer | Router, listener: LinkSocketListener): Link
     get lastEndpoint() {
       return socket.lastEndpoint ?? ''
     },
-    get refusedSends() {
-      return refusedSends
-    },
     send(parts) {
       if (socket.closed) return
       socket.send(parts as Uint8Array[]).catch(() => {
-        refusedSends += 1
+        listener.onRefused()
       })
     },
     close,
