@@ -27,6 +27,8 @@ const DEFAULT_FOLDER = 'node_modules'
 const DEFAULT_EXTENSIONS = ['.md', '.ts', '.mts', '.cts']
 /** A system whose other half is gone is given this long to end in order, in milliseconds. */
 const STOP_GRACE_MS = 1_500
+/** A failure waits so long for the news of what caused it. */
+const CAUSE_GRACE_MS = 500
 
 interface Options {
   readonly folder: string
@@ -61,17 +63,32 @@ async function run(options: Options): Promise<void> {
   if (files.length === 0) throw new JobError(`${options.folder} holds no text files: give a folder that does`, 2)
   const tls = await readCredentials(options.credentials)
   second = await startSecondNode({ tls: tls['node-b'], port: options.port, threads: options.threads })
+  let loseThread: (thread: number, reason: string) => void = () => {}
+  const threadLost = new Promise<never>((_resolve, reject) => {
+    loseThread = (thread, reason) => {
+      reject(new JobError(`thread ${thread} is gone: ${reason}. What it had counted is lost with it: run the count again`))
+    }
+  })
+  threadLost.catch(() => {})
   system = await startSystem({
     name: 'word-count',
     threads: options.threads,
     node: { name: 'node-a', tls: tls['node-a'] },
-    // What failed reaches whoever waits for it; here nothing more is to be done.
-    onEvent: () => {},
+    onEvent: (event) => {
+      if (event.kind === 'thread.lost') loseThread(event.thread, event.reason)
+    },
   })
   process.stdout.write(
     `Counting the words of ${files.length} files in ${options.folder} on 2 × ${options.threads} threads, second node is process ${second.pid}\n`,
   )
-  const counted = await Promise.race([countShowingProgress(system, second, files, options.fault), second.ended])
+  const causes = [second.ended, threadLost]
+  const counted = await Promise.race([countShowingProgress(system, second, files, options.fault), ...causes]).catch(
+    async (error: unknown) => {
+      // What failed first is often only a consequence: an actor that asked one on a thread that is gone. The cause is told soon.
+      await Promise.race([...causes, new Promise((done) => setTimeout(done, CAUSE_GRACE_MS))])
+      throw error
+    },
+  )
   const tally: Tally = { ...counted, unreadable: [...skipped, ...counted.unreadable] }
   if (tally.files === 0)
     throw new JobError(
@@ -178,10 +195,7 @@ function readNumber(text: string, option: string, min: number, max: number): num
 }
 
 function describe(error: unknown): string {
-  if (error instanceof SzmqError) {
-    const advice = error.code === 'ERR_SZMQ_THREAD_LOST' ? '. What it had counted is lost with it: run the count again' : ''
-    return `${error.message}${advice} (${error.code})`
-  }
+  if (error instanceof SzmqError) return `${error.message} (${error.code})`
   return error instanceof Error ? error.message : String(error)
 }
 
