@@ -38,8 +38,12 @@ function formatLink({ peer, tls, handshakeMs, batches, wire }: LinkInfo): string
     `link         to ${peer}: ${number(batches.batchesSent)} batches out (${megabytes(batches.bytesSent)}), ${number(batches.batchesReceived)} in (${megabytes(batches.bytesReceived)})`,
     `             on the wire ${number(wire.framesSent)} frames out (${megabytes(wire.bytesSent)}), ${number(wire.framesReceived)} in (${megabytes(wire.bytesReceived)}), all ciphertext`,
     `session      ${tls.version}, ${tls.cipherSuite}, group ${tls.group}, handshake ${handshakeMs.toFixed(1)} ms, engine ${tls.engine}`,
-    `             peer ${tls.peer.subject} (${tls.peer.names.join(', ')}), certificate by ${tls.peer.issuer} until ${tls.peer.validTo}`,
+    `             peer ${tls.peer.subject} (${tls.peer.names.join(', ')})${formatCertificate(tls.peer)}`,
   ]
+}
+
+function formatCertificate(peer: LinkInfo['tls']['peer']): string {
+  return peer.verifiedBy === 'x509' ? `, certificate by ${peer.issuer} until ${peer.validTo}` : ''
 }
 
 function number(value: number): string {

@@ -1,6 +1,7 @@
 import { SzmqError } from '../shared/errors.ts'
 import {
   connectToNode,
+  identityDigest,
   listenForNodes,
   type readNodeCredentials,
   type LinkEvent,
@@ -8,6 +9,7 @@ import {
   type NodeIdentity,
   type NodeLink,
   type NodeListener,
+  type PeerIdentity,
 } from '../transport/index.ts'
 import { authorityOf, parseAddress } from './address.ts'
 import type { AskOptions } from './ask-table.ts'
@@ -259,21 +261,17 @@ function limitsOf({ link }: NodeOptions): { readonly limits?: Partial<LinkLimits
   return link === undefined ? {} : { limits: link }
 }
 
-/** A node's incarnation ends in the fingerprint of its certificate: nobody can speak for another node. */
-export function createIncarnation(nonce: string, fingerprint256: string | undefined): string {
-  return fingerprint256 === undefined ? nonce : `${nonce}.${shortFingerprint(fingerprint256)}`
+/** A node's incarnation ends in the digest of its identity: nobody can speak for another node, and a renewed certificate changes nothing. */
+export function createIncarnation(nonce: string, identity: PeerIdentity | undefined): string {
+  return identity === undefined ? nonce : `${nonce}.${identityDigest(identity)}`
 }
 
 function whyForged({ peer, facts }: Extract<LinkEvent, { kind: 'up' }>): SzmqError | undefined {
-  if (peer.incarnation.endsWith(`.${shortFingerprint(facts.peer.fingerprint256)}`)) return undefined
+  if (peer.incarnation.endsWith(`.${identityDigest(facts.peer)}`)) return undefined
   return new SzmqError(
     'ERR_SZMQ_WRONG_NAME',
     `a peer that proved to be ${facts.peer.subject} claims to be node ${peer.incarnation}, which does not belong to its certificate`,
   )
-}
-
-function shortFingerprint(fingerprint256: string): string {
-  return fingerprint256.replaceAll(':', '').slice(0, 32).toLowerCase()
 }
 
 function portTo({ link }: NodeLink, { incarnation, name }: NodeIdentity): LinkPort {

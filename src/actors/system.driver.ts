@@ -67,7 +67,7 @@ class System implements ActorSystem {
   constructor(options: SystemOptions, credentials: Credentials | undefined) {
     this.#options = options
     this.#credentials = credentials
-    this.#node = createIncarnation(randomBytes(12).toString('hex'), credentials?.certificate.fingerprint256)
+    this.#node = createIncarnation(randomBytes(12).toString('hex'), credentials?.identity)
     this.name = options.name
     this.threads = options.threads ?? 0
     systemsStarted += 1

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { messageOf, SzmqError } from '../shared/errors.ts'
-import { parseCredentials, type Credentials } from './credentials.ts'
+import { parseX509Credentials, type X509Credentials } from './x509-credentials.ts'
 
 /** Where the PEM files of one node are. */
 export interface CredentialFiles {
@@ -15,7 +15,7 @@ export interface CredentialFiles {
  *
  * @throws ERR_SZMQ_BAD_CREDENTIALS naming the file or, if files don't fit together, all of them.
  */
-export async function loadCredentials(files: CredentialFiles): Promise<Credentials> {
+export async function loadCredentials(files: CredentialFiles): Promise<X509Credentials> {
   const [ca, certificate, privateKey, crl] = await Promise.all([
     readPem(files.caFile, 'CA'),
     readPem(files.certFile, 'certificate'),
@@ -23,7 +23,7 @@ export async function loadCredentials(files: CredentialFiles): Promise<Credentia
     files.crlFile === undefined ? undefined : readPem(files.crlFile, 'CRL'),
   ])
   try {
-    return parseCredentials({ ca, certificate, privateKey, crl }, { now: new Date() })
+    return parseX509Credentials({ ca, certificate, privateKey, crl }, { now: new Date() })
   } catch (cause) {
     const named = [files.caFile, files.certFile, files.keyFile, files.crlFile].filter((file) => file !== undefined)
     throw new SzmqError('ERR_SZMQ_BAD_CREDENTIALS', `${messageOf(cause)} (files: ${named.join(', ')})`, { cause })

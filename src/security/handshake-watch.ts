@@ -2,6 +2,14 @@ import { SzmqError } from '../shared/errors.ts'
 import { HandshakeReader, readEcdheGroup, readServerHello, type HandshakeMessage } from './handshake.codec.ts'
 import { CONTENT_TYPE, RecordSplitter, type TlsRecord } from './record.codec.ts'
 
+/** A handshake message, or a ChangeCipherSpec or Alert among them. */
+export interface SeenMessage {
+  /** By its name in RFC 8446 or 5246. */
+  readonly message: string
+  /** Its size with header; of one that is encrypted, the record's fragment. */
+  readonly bytes: number
+}
+
 const TLS_1_3 = 0x0304
 
 /**
@@ -14,17 +22,17 @@ export class HandshakeWatch {
   #keyShareGroup: string | undefined
   #ecdheGroup: string | undefined
 
-  /** The names of the messages that `ciphertext` completes, in order. */
-  see(direction: 'sent' | 'received', ciphertext: Uint8Array): readonly string[] {
-    const names: string[] = []
+  /** The messages that `ciphertext` completes, in order. */
+  see(direction: 'sent' | 'received', ciphertext: Uint8Array): readonly SeenMessage[] {
+    const seen: SeenMessage[] = []
     try {
       for (const record of this.#directions[direction].splitter.split(ciphertext)) {
-        names.push(...this.#name(this.#directions[direction], record))
+        seen.push(...this.#name(this.#directions[direction], record))
       }
     } catch (error) {
       if (!(error instanceof SzmqError)) throw error
     }
-    return names
+    return seen
   }
 
   /** From here on TLS 1.2 encrypts what we send, alerts too. */
@@ -37,30 +45,31 @@ export class HandshakeWatch {
     return this.#keyShareGroup ?? (cipherSuite.startsWith('ECDHE') ? this.#ecdheGroup : undefined)
   }
 
-  #name(direction: Direction, record: TlsRecord): readonly string[] {
+  #name(direction: Direction, record: TlsRecord): readonly SeenMessage[] {
     switch (record.type) {
       case CONTENT_TYPE.changeCipherSpec:
         direction.isCipherChanged = true
-        return ['ChangeCipherSpec']
+        return [{ message: 'ChangeCipherSpec', bytes: record.fragment.length }]
       case CONTENT_TYPE.alert:
-        return ['Alert']
+        return [{ message: 'Alert', bytes: record.fragment.length }]
       case CONTENT_TYPE.handshake:
         // TLS 1.2 encrypts from here on, and what comes first is always this one. TLS 1.3's ChangeCipherSpec changes nothing.
-        if (direction.isCipherChanged && this.#version !== undefined && this.#version < TLS_1_3) return ['Finished']
+        if (direction.isCipherChanged && this.#version !== undefined && this.#version < TLS_1_3)
+          return [{ message: 'Finished', bytes: record.fragment.length }]
         return direction.reader.read(record.fragment).map((message) => this.#learn(message))
       default:
         return []
     }
   }
 
-  #learn({ name, body }: HandshakeMessage): string {
+  #learn({ name, length, body }: HandshakeMessage): SeenMessage {
     if (body !== undefined && (name === 'ServerHello' || name === 'HelloRetryRequest')) {
       const hello = readServerHello(body)
       this.#version = hello?.version
       this.#keyShareGroup = hello?.group
     }
     if (body !== undefined && name === 'ServerKeyExchange') this.#ecdheGroup = readEcdheGroup(body)
-    return name
+    return { message: name, bytes: length }
   }
 }
 

@@ -61,6 +61,8 @@ export interface HandshakeMessage {
   readonly type: number
   /** By its RFC 8446 or 5246 name; `HandshakeType(n)` for one that neither has. */
   readonly name: string
+  /** With its header. */
+  readonly length: number
   /** Without its header; undefined if it is longer than {@link MAX_HANDSHAKE_BODY_BYTES}. */
   readonly body: Uint8Array | undefined
 }
@@ -104,7 +106,7 @@ export class HandshakeReader {
       const length = (byteAt(rest, 1) << 16) | uint16At(rest, 2)
       const end = HANDSHAKE_HEADER_BYTES + length
       if (length > MAX_HANDSHAKE_BODY_BYTES) {
-        messages.push({ type, name: nameHandshake(type), body: undefined })
+        messages.push({ type, name: nameHandshake(type), length: end, body: undefined })
         this.#toSkip = Math.max(0, end - rest.length)
         rest = rest.subarray(Math.min(end, rest.length))
         continue
@@ -156,7 +158,7 @@ function* readExtensions(block: Uint8Array): Generator<{ readonly type: number; 
 
 function toMessage(type: number, body: Uint8Array): HandshakeMessage {
   const isRetry = type === 2 && isRetryRandom(body.subarray(2, 34))
-  return { type, name: isRetry ? 'HelloRetryRequest' : nameHandshake(type), body }
+  return { type, name: isRetry ? 'HelloRetryRequest' : nameHandshake(type), length: HANDSHAKE_HEADER_BYTES + body.length, body }
 }
 
 function isRetryRandom(random: Uint8Array): boolean {

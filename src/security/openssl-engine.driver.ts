@@ -10,7 +10,7 @@ import {
 } from 'node:tls'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { ALERT, encodeFatalAlert, sealFatalAlert, type AlertCode } from './alert.codec.ts'
-import type { Credentials } from './credentials.ts'
+import type { X509Credentials } from './x509-credentials.ts'
 import { HandshakeWatch } from './handshake-watch.ts'
 import { toTlsError } from './openssl-errors.ts'
 import {
@@ -22,7 +22,7 @@ import {
   toWrongNameError,
 } from './peer-certificate.ts'
 import { byteAt, CONTENT_TYPE, RECORD_HEADER_BYTES, uint16At } from './record.codec.ts'
-import type { TlsEngine, TlsEngineFactory, TlsFacts, TlsListener } from './tls-engine.ts'
+import { requireExportLength, type TlsEngine, type TlsEngineFactory, type TlsFacts, type TlsListener } from './tls-engine.ts'
 
 /** Plaintext that an engine holds before {@link TlsEngine.send} says false. */
 export const HIGH_WATER_MARK_BYTES = 256 * 1024
@@ -32,7 +32,7 @@ const DEFAULT_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS
 
 export interface OpensslEngineOptions {
   readonly role: 'client' | 'server'
-  readonly credentials: Credentials
+  readonly credentials: X509Credentials
   /**
    * For clients: the DNS name, IP address or URI that the server's certificate must carry as subject alternative name. A DNS name is
    * also told to the server (SNI). Without it any peer that our CA vouches for is accepted, and `facts.peer` says who it is.
@@ -73,10 +73,10 @@ function buildContext(options: OpensslEngineOptions): SecureContext {
   requireVersions(minVersion, maxVersion)
   try {
     return createSecureContext({
-      ca: credentials.caPem,
+      ca: credentials.trust.caPem,
       cert: credentials.certificatePem,
       key: credentials.revealPrivateKeyPem(),
-      ...(credentials.crlPem === undefined ? {} : { crl: credentials.crlPem }),
+      ...(credentials.trust.crlPem === undefined ? {} : { crl: credentials.trust.crlPem }),
       minVersion,
       maxVersion,
       ciphers,
@@ -209,6 +209,19 @@ class OpensslEngine implements TlsEngine {
     return socket.write(plaintext)
   }
 
+  exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array {
+    requireExportLength(length)
+    if (this.#socket === undefined || !isSpeaking(this.#phase))
+      throw invalidState(`keying material is there between "secure" and the end, not in phase "${this.#phase}"`)
+    const exporter: KeyingMaterialExporter = this.#socket
+    return exporter.exportKeyingMaterial(length, label, context === undefined ? undefined : Buffer.from(context))
+  }
+
+  /** Node has no call for OpenSSL's KeyUpdate. */
+  rekey(): boolean {
+    return false
+  }
+
   close(): void {
     if (this.#phase !== 'open') {
       if (this.#phase === 'new' || this.#phase === 'handshaking') this.destroy()
@@ -266,9 +279,9 @@ class OpensslEngine implements TlsEngine {
   }
 
   #nameMessages(direction: 'sent' | 'received', ciphertext: Uint8Array): void {
-    for (const message of this.#watch?.see(direction, ciphertext) ?? []) {
+    for (const seen of this.#watch?.see(direction, ciphertext) ?? []) {
       if (this.#isDead()) return
-      this.#listener({ kind: 'handshake.message', direction, message })
+      this.#listener({ kind: 'handshake.message', direction, ...seen })
     }
   }
 
@@ -506,6 +519,15 @@ function isAlertRecord(bytes: Buffer): boolean {
 /** A write over a Duplex counts as done in the next turn but one; what waited behind it leaves in that turn. */
 function afterWrites(then: () => void): void {
   setImmediate(() => setImmediate(then))
+}
+
+/** Node takes no context as well as an empty one, though its types do not say so. */
+interface KeyingMaterialExporter {
+  exportKeyingMaterial(length: number, label: string, context?: Buffer): Buffer
+}
+
+function isSpeaking(phase: Phase): boolean {
+  return phase === 'open' || phase === 'closing' || phase === 'closed'
 }
 
 function invalidState(text: string): SzmqError {

@@ -1,10 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
 import { SzmqError, type SzmqErrorCode } from '../shared/errors.ts'
 import { compareToValidity, toIso } from './certificate-dates.ts'
-import type { PeerIdentity } from './tls-engine.ts'
+import type { X509Identity } from './identity.ts'
 
 /** Who a verified certificate speaks for. */
-export function toPeerIdentity(certificate: X509Certificate): PeerIdentity {
+export function toPeerIdentity(certificate: X509Certificate): X509Identity {
   return {
     verifiedBy: 'x509',
     subject: commonName(certificate.subject),

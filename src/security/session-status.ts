@@ -1,5 +1,5 @@
 import type { SzmqError } from '../shared/errors.ts'
-import type { TlsFacts } from './tls-engine.ts'
+import type { HandshakeMessageSeen, TlsFacts } from './tls-engine.ts'
 
 /** Where a session stands, read from its chart. `epoch` is the TLS incarnation, 1 for the first. */
 export type SessionStatus =
@@ -32,7 +32,7 @@ export type SessionEvent =
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly error: SzmqError }
   /** For whoever watches: a handshake message by its RFC 8446 name, from engines that can tell. */
-  | { readonly kind: 'handshake.message'; readonly direction: 'sent' | 'received'; readonly message: string }
+  | ({ readonly kind: 'handshake.message' } & HandshakeMessageSeen)
   /** For whoever watches: a chart moved. States are written with dots: `running.exchange.negotiating`. */
   | {
       readonly kind: 'transition'

@@ -8,7 +8,8 @@ import { DEFAULT_SESSION_LIMITS, resolveLimits, type SessionLimits } from './lim
 import { createSessionActor, type SessionActor, type SessionEffects } from './session-charts.ts'
 import type { SessionEvent, SessionStatus } from './session-status.ts'
 import type { SessionMachineEvent } from './session.machine.ts'
-import type { PeerIdentity, TlsEngine, TlsEngineFactory, TlsEvent, TlsFacts } from './tls-engine.ts'
+import { identityDigest, type PeerIdentity } from './identity.ts'
+import type { TlsEngine, TlsEngineFactory, TlsEvent, TlsFacts } from './tls-engine.ts'
 
 export interface SessionOptions {
   readonly role: 'client' | 'server'
@@ -341,7 +342,7 @@ const EARLY_MESSAGE = new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'the peer sent
 
 /** The same names, whatever the certificate: it may have been rotated. */
 function isSamePeer(a: PeerIdentity, b: PeerIdentity): boolean {
-  return a.verifiedBy === b.verifiedBy && a.subject === b.subject && [...a.names].sort().join() === [...b.names].sort().join()
+  return identityDigest(a) === identityDigest(b)
 }
 
 function changedPeer(before: PeerIdentity, now: PeerIdentity): SzmqError {

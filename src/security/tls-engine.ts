@@ -1,4 +1,5 @@
-import type { SzmqError } from '../shared/errors.ts'
+import { SzmqError } from '../shared/errors.ts'
+import type { PeerIdentity } from './identity.ts'
 
 /**
  * The whole interface between szmq and a TLS library: TLS as bytes in, bytes out. An engine lives for one TLS incarnation (one
@@ -26,6 +27,23 @@ export interface TlsEngine {
    */
   send(plaintext: Uint8Array): boolean
 
+  /**
+   * Keying material of this connection (RFC 5705, RFC 8446 §7.5), equal at both ends and nowhere else: to bind something above to it.
+   *
+   * @param label such as `EXPORTER-Channel-Binding` (RFC 9266: 32 bytes, no context)
+   * @param context undefined differs from empty in TLS 1.2
+   * @returns `length` bytes, a secret
+   * @throws ERR_SZMQ_INVALID_STATE before `secure` and after the end · ERR_SZMQ_INVALID_ARGUMENT for a length that is not 1 to 8 160
+   */
+  exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array
+
+  /**
+   * New traffic keys for what is sent from now on, and asks the peer for the same (KeyUpdate, RFC 8446 §4.6.3).
+   *
+   * @returns false where the library or the version cannot: begin a new epoch instead
+   */
+  rekey(): boolean
+
   /** Sends close_notify behind everything sent so far. Idempotent. */
   close(): void
 
@@ -38,7 +56,7 @@ export type TlsEvent =
   /** Bytes for the peer. The bytes belong to the listener. */
   | { readonly kind: 'ciphertext'; readonly bytes: Uint8Array }
   /** A handshake message was seen on its way, by its RFC 8446 name. Encrypted ones are only seen by engines that can tell. */
-  | { readonly kind: 'handshake.message'; readonly direction: 'sent' | 'received'; readonly message: string }
+  | ({ readonly kind: 'handshake.message' } & HandshakeMessageSeen)
   /** The handshake is complete on this side and the peer's certificate was verified. Emitted at most once. */
   | { readonly kind: 'secure'; readonly facts: TlsFacts }
   /** Bytes from the peer, in order, any slicing. The bytes belong to the listener. */
@@ -54,6 +72,17 @@ export type TlsEvent =
   | { readonly kind: 'closeNotify.sent' }
   /** The engine is dead: exactly one such event, and none after it. Ciphertext with the alert for the peer came before it. */
   | { readonly kind: 'failed'; readonly error: SzmqError }
+
+export interface HandshakeMessageSeen {
+  readonly direction: 'sent' | 'received'
+  /** `ClientHello`, `ServerHello`, `Certificate` …, `ChangeCipherSpec` and `Alert`; `Finished` where it can be told. */
+  readonly message: string
+  /** Size with its header of 4 bytes (ChangeCipherSpec: 1, Alert: 2); of an encrypted one that cannot be read, the record's fragment. */
+  readonly bytes: number
+}
+
+/** Most bytes of keying material at once: HKDF-Expand with SHA-256 gives no more (RFC 5869 §2.3). */
+export const MAX_EXPORTED_BYTES = 255 * 32
 
 export type TlsListener = (event: TlsEvent) => void
 
@@ -74,18 +103,11 @@ export interface TlsFacts {
   readonly peer: PeerIdentity
 }
 
-/** Who the peer proved to be. */
-export interface PeerIdentity {
-  /** How it was verified; `none` only with the clear-text test engine. */
-  readonly verifiedBy: 'x509' | 'none'
-  /** Common name of the certificate's subject, for display only: identity is checked by subject alternative names. */
-  readonly subject: string
-  /** Subject alternative names as OpenSSL prints them: `DNS:node-a`, `IP Address:127.0.0.1`, `URI:spiffe://…`. */
-  readonly names: readonly string[]
-  readonly issuer: string
-  /** SHA-256 of the certificate, upper-case hexadecimal with colons. */
-  readonly fingerprint256: string
-  /** ISO 8601. */
-  readonly validFrom: string
-  readonly validTo: string
+/** @throws ERR_SZMQ_INVALID_ARGUMENT unless `length` is 1 to {@link MAX_EXPORTED_BYTES} */
+export function requireExportLength(length: number): void {
+  if (Number.isInteger(length) && length >= 1 && length <= MAX_EXPORTED_BYTES) return
+  throw new SzmqError(
+    'ERR_SZMQ_INVALID_ARGUMENT',
+    `keying material of ${length} bytes was asked for: ask for 1 to ${MAX_EXPORTED_BYTES}`,
+  )
 }

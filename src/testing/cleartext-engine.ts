@@ -80,6 +80,18 @@ class CleartextEngine implements TlsEngine {
     return !this.#owesDrain
   }
 
+  /** Equal at both ends, and at everybody else who asks: nothing is secret here. */
+  exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array {
+    if (this.#phase !== 'secure')
+      throw new SzmqError('ERR_SZMQ_INVALID_STATE', 'keying material is there once `secure` was emitted')
+    const seed = encodeText(`${label} ${context === undefined ? 'none' : context.join()}`)
+    return Uint8Array.from({ length }, (_, at) => (seed[at % seed.length] ?? 0) ^ at)
+  }
+
+  rekey(): boolean {
+    return false
+  }
+
   close(): void {
     if (this.#isDead() || this.#hasClosed) return
     this.#hasClosed = true
@@ -111,7 +123,7 @@ class CleartextEngine implements TlsEngine {
 
   #takeHandshake(text: string): void {
     const [message = '', name = ''] = text.split(' ')
-    this.#emit({ kind: 'handshake.message', direction: 'received', message })
+    this.#emit({ kind: 'handshake.message', direction: 'received', message, bytes: text.length })
     const expected = this.#expectedMessage()
     if (message !== expected) {
       this.#die(new SzmqError('ERR_SZMQ_HANDSHAKE_FAILED', `expected ${expected ?? 'no handshake message'}, got another`))
@@ -162,8 +174,9 @@ class CleartextEngine implements TlsEngine {
   }
 
   #handshake(message: string): void {
-    this.#emit({ kind: 'handshake.message', direction: 'sent', message })
-    this.#record('handshake', encodeText(`${message} ${this.#options.name}`))
+    const text = `${message} ${this.#options.name}`
+    this.#emit({ kind: 'handshake.message', direction: 'sent', message, bytes: text.length })
+    this.#record('handshake', encodeText(text))
   }
 
   #record(type: CleartextContentType, payload: Uint8Array): void {
@@ -212,10 +225,6 @@ function cleartextFacts(peerName: string): TlsFacts {
       verifiedBy: 'none',
       subject: peerName,
       names: [`DNS:${peerName}`],
-      issuer: 'nobody',
-      fingerprint256: '',
-      validFrom: '1970-01-01T00:00:00.000Z',
-      validTo: '9999-12-31T23:59:59.999Z',
     },
   }
 }

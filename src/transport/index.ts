@@ -16,4 +16,5 @@ export {
   type NodeListener,
   type WireCounters,
 } from './node-link.driver.ts'
+export { identityDigest, type PeerIdentity } from '../security/identity.ts'
 export type { TlsFacts } from '../security/tls-engine.ts'

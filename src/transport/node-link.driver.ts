@@ -1,5 +1,5 @@
 import { loadCredentials, type CredentialFiles } from '../security/credential-files.driver.ts'
-import { parseCredentials, type Credentials, type CredentialsInput } from '../security/credentials.ts'
+import { parseX509Credentials, type X509Credentials, type X509CredentialsInput } from '../security/x509-credentials.ts'
 import { createOpensslEngineFactory } from '../security/openssl-engine.driver.ts'
 import { SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
@@ -11,7 +11,7 @@ import { StreamClient, StreamServer } from './stream.ts'
 import { bindRouter, connectDealer, type LinkSocket, type LinkSocketOptions } from './zmq.driver.ts'
 
 /** A node's certificate, its key and the CAs it trusts: as files, or as PEM. */
-export type NodeCredentials = CredentialFiles | CredentialsInput
+export type NodeCredentials = CredentialFiles | X509CredentialsInput
 
 /** Both ends must name it: a TLS peer that speaks something else is refused in the handshake. */
 const ALPN = `szmq-link/${LINK_VERSION}`
@@ -39,15 +39,15 @@ export interface NodeLink {
 }
 
 /** @throws ERR_SZMQ_BAD_CREDENTIALS naming the file and what to do. */
-export async function readNodeCredentials(credentials: NodeCredentials): Promise<Credentials> {
+export async function readNodeCredentials(credentials: NodeCredentials): Promise<X509Credentials> {
   if ('caFile' in credentials) return loadCredentials(credentials)
-  return parseCredentials(credentials, { now: new Date() })
+  return parseX509Credentials(credentials, { now: new Date() })
 }
 
 export interface NodeListenerOptions {
   /** `tcp://127.0.0.1:7000`; port `*` takes any free one. */
   readonly endpoint: string
-  readonly credentials: Credentials
+  readonly credentials: X509Credentials
   readonly local: NodeIdentity
   readonly limits?: Partial<LinkLimits>
   /** Called for each peer that knocks, before it has proved anything; its link's events go to what it returns. */
@@ -111,7 +111,7 @@ export async function listenForNodes({
 export interface NodeConnectOptions {
   readonly host: string
   readonly port: number
-  readonly credentials: Credentials
+  readonly credentials: X509Credentials
   readonly local: NodeIdentity
   /** The name that the other node's certificate must carry; default: `host`. */
   readonly serverName?: string | undefined

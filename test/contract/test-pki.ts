@@ -1,4 +1,4 @@
-import { parseCredentials, type Credentials } from '../../src/security/credentials.ts'
+import { parseX509Credentials, type X509Credentials } from '../../src/security/x509-credentials.ts'
 import {
   createCrl,
   createDevelopmentCa,
@@ -10,26 +10,26 @@ import {
 
 const DAY_MS = 86_400_000
 
-/** Credentials of good peers and of each kind of bad one. All trust the same CA. */
+/** X509Credentials of good peers and of each kind of bad one. All trust the same CA. */
 export interface TestPki {
   readonly ca: DevelopmentCa
   /** DNS `node-a`, `localhost`, IP `127.0.0.1`, URI `spiffe://szmq/node-a`. */
-  readonly nodeA: Credentials
+  readonly nodeA: X509Credentials
   /** DNS `node-b`, and the rest as above. */
-  readonly nodeB: Credentials
-  readonly expired: Credentials
-  readonly notYetValid: Credentials
-  readonly unknownCa: Credentials
-  readonly selfSigned: Credentials
+  readonly nodeB: X509Credentials
+  readonly expired: X509Credentials
+  readonly notYetValid: X509Credentials
+  readonly unknownCa: X509Credentials
+  readonly selfSigned: X509Credentials
   /** On the list of {@link withCrl}. */
-  readonly revoked: Credentials
-  readonly clientUseOnly: Credentials
-  readonly serverUseOnly: Credentials
+  readonly revoked: X509Credentials
+  readonly clientUseOnly: X509Credentials
+  readonly serverUseOnly: X509Credentials
   /** Carries its name as common name only. */
-  readonly commonNameOnly: Credentials
+  readonly commonNameOnly: X509Credentials
   /** A good peer that has a current revocation list. */
-  readonly withCrl: Credentials
-  readonly withStaleCrl: Credentials
+  readonly withCrl: X509Credentials
+  readonly withStaleCrl: X509Credentials
 }
 
 export async function createTestPki(): Promise<TestPki> {
@@ -39,10 +39,10 @@ export async function createTestPki(): Promise<TestPki> {
   const issue = async (
     request: CertificateRequest,
     options: { by?: DevelopmentCa; crl?: string } = {},
-  ): Promise<Credentials> => {
+  ): Promise<X509Credentials> => {
     const { certificatePem, privateKeyPem } = await issueCertificate(options.by ?? ca, request)
     const at = request.notBefore === undefined ? new Date(now) : new Date(request.notBefore.getTime() + 1_000)
-    return parseCredentials(
+    return parseX509Credentials(
       { ca: ca.certificatePem, certificate: certificatePem, privateKey: privateKeyPem, crl: options.crl },
       { now: at },
     )
@@ -69,7 +69,7 @@ export async function createTestPki(): Promise<TestPki> {
     expired: await issue({ ...peer, notBefore: new Date(now - 2 * DAY_MS), notAfter: new Date(now - DAY_MS) }),
     notYetValid: await issue({ ...peer, notBefore: new Date(now + DAY_MS), notAfter: new Date(now + 2 * DAY_MS) }),
     unknownCa: await issue(peer, { by: strangeCa }),
-    selfSigned: parseCredentials(
+    selfSigned: parseX509Credentials(
       { ca: ca.certificatePem, certificate: selfSigned.certificatePem, privateKey: selfSigned.privateKeyPem },
       { now: new Date(now) },
     ),

@@ -20,7 +20,7 @@ afterAll(() => rm(folder, { recursive: true }))
 /** A peer with a good certificate that then sends whatever it likes over its link. */
 async function connectHostile(port: number, incarnation?: string): Promise<{ nodeLink: NodeLink; down: Promise<LinkEvent> }> {
   const credentials = await readNodeCredentials(files.hostile)
-  const own = createIncarnation('h'.repeat(24), credentials.certificate.fingerprint256)
+  const own = createIncarnation('h'.repeat(24), credentials.identity)
   let isDown: (event: LinkEvent) => void
   const down = new Promise<LinkEvent>((resolve) => {
     isDown = resolve

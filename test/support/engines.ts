@@ -1,4 +1,4 @@
-import { parseCredentials } from '../../src/security/credentials.ts'
+import { parseX509Credentials } from '../../src/security/x509-credentials.ts'
 import { createOpensslEngineFactory } from '../../src/security/openssl-engine.driver.ts'
 import { createDevelopmentCa, issueCertificate } from '../../src/security/pki.driver.ts'
 import type { TlsEngineFactory } from '../../src/security/tls-engine.ts'
@@ -47,7 +47,7 @@ export async function opensslSetup(): Promise<EngineSetup> {
     issueCertificate(otherCa, { name: 'stranger' }),
   ])
   const credentialsOf = (own: typeof server) =>
-    parseCredentials(
+    parseX509Credentials(
       { ca: ca.certificatePem, certificate: own.certificatePem, privateKey: own.privateKeyPem },
       { now: new Date() },
     )

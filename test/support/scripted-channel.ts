@@ -11,7 +11,7 @@ const FACTS: TlsFacts = {
   group: 'none',
   alpn: undefined,
   isResumed: false,
-  peer: { verifiedBy: 'none', subject: 'bob', names: [], issuer: '', fingerprint256: '', validFrom: '', validTo: '' },
+  peer: { verifiedBy: 'none', subject: 'bob', names: [] },
 }
 
 /** A session whose peer is a script: what one end says is written down, what the other says is told here. */

@@ -41,7 +41,9 @@ describe('HandshakeReader', () => {
       11,
       Array.from({ length: MAX_HANDSHAKE_BODY_BYTES + 1 }, () => 20),
     )
-    expect(reader.read(Uint8Array.from(long.slice(0, 10)))).toEqual([{ type: 11, name: 'Certificate', body: undefined }])
+    expect(reader.read(Uint8Array.from(long.slice(0, 10)))).toEqual([
+      { type: 11, name: 'Certificate', length: MAX_HANDSHAKE_BODY_BYTES + 5, body: undefined },
+    ])
     expect(reader.read(Uint8Array.from(long.slice(10)))).toEqual([])
     expect(reader.read(Uint8Array.from(message(14, []))).map(({ name }) => name)).toEqual(['ServerHelloDone'])
   })
@@ -95,6 +97,6 @@ describe('HandshakeWatch', () => {
     const watch = new HandshakeWatch()
     expect(watch.see('received', Buffer.from('GET / HTTP/1.1'))).toEqual([])
     expect(watch.see('received', Uint8Array.of(21, 3, 3, 0, 2, 2, 40))).toEqual([])
-    expect(watch.see('sent', Uint8Array.of(21, 3, 3, 0, 2, 2, 40))).toEqual(['Alert'])
+    expect(watch.see('sent', Uint8Array.of(21, 3, 3, 0, 2, 2, 40))).toEqual([{ message: 'Alert', bytes: 2 }])
   })
 })

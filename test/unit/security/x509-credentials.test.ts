@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadCredentials } from '../../../src/security/credential-files.driver.ts'
-import { Credentials, parseCredentials, type CredentialsInput } from '../../../src/security/credentials.ts'
+import { X509Credentials, parseX509Credentials, type X509CredentialsInput } from '../../../src/security/x509-credentials.ts'
 import { createCrl, createDevelopmentCa, issueCertificate } from '../../../src/security/pki.driver.ts'
 import { SzmqError } from '../../../src/shared/errors.ts'
 
 const now = new Date()
-let good: CredentialsInput
+let good: X509CredentialsInput
 let otherKey: string
 let crl: string
 
@@ -21,9 +21,9 @@ beforeAll(async () => {
   crl = await createCrl(ca, { revoked: [] })
 })
 
-function problemOf(input: CredentialsInput, at = now): string {
+function problemOf(input: X509CredentialsInput, at = now): string {
   try {
-    parseCredentials(input, { now: at })
+    parseX509Credentials(input, { now: at })
   } catch (error) {
     if (error instanceof SzmqError && error.code === 'ERR_SZMQ_BAD_CREDENTIALS') return error.message
     throw error
@@ -31,11 +31,11 @@ function problemOf(input: CredentialsInput, at = now): string {
   return 'none'
 }
 
-describe('parseCredentials', () => {
+describe('parseX509Credentials', () => {
   it('takes PEM text and PEM bytes', () => {
     const bytes = { ...good, privateKey: Buffer.from(String(good.privateKey)), crl }
-    const credentials = parseCredentials(bytes, { now })
-    expect(credentials).toBeInstanceOf(Credentials)
+    const credentials = parseX509Credentials(bytes, { now })
+    expect(credentials).toBeInstanceOf(X509Credentials)
     expect(credentials.revealPrivateKeyPem()).toBe(good.privateKey)
     expect(credentials.certificate.subjectAltName).toBe('DNS:node-a')
   })
@@ -65,7 +65,7 @@ describe('parseCredentials', () => {
   })
 
   it('shows the private key nowhere', () => {
-    const credentials = parseCredentials(good, { now })
+    const credentials = parseX509Credentials(good, { now })
     const secret = String(good.privateKey).split('\n')[1] ?? 'missing'
     const shown = [inspect(credentials, { depth: 9, showHidden: true }), JSON.stringify(credentials)]
     for (const text of shown) expect(text).not.toContain(secret)
@@ -74,7 +74,7 @@ describe('parseCredentials', () => {
       { ...good, privateKey: `${String(good.privateKey).slice(0, 120)}\n` },
     ]) {
       try {
-        parseCredentials(broken, { now })
+        parseX509Credentials(broken, { now })
         expect.unreachable()
       } catch (error) {
         expect(inspect(error, { depth: 9 })).not.toContain(String(broken.privateKey).split('\n')[1])

@@ -1,0 +1,58 @@
+import type { ClientSessions } from './client-sessions.ts'
+import type { Credentials } from './credentials.ts'
+import type { GuardedSessionStore } from './guarded-session-store.ts'
+import type { PeerIdentity } from './identity.ts'
+import type { TicketKeys } from './ticket-keys.ts'
+
+/** What every TLS engine takes. Each engine refuses with an error that names the other one what it cannot do. */
+export interface TlsOptions {
+  readonly role: 'client' | 'server'
+  /** One, or several of different kinds: what both sides can do and prefer decides. */
+  readonly credentials: Credentials | readonly Credentials[]
+  /**
+   * For clients: the DNS name, IP address or URI that the server's certificate must carry as subject alternative name. A DNS name is
+   * also told to the server (SNI). Without it any peer that our CA vouches for is accepted, and `facts.peer` says who it is.
+   */
+  readonly serverName?: string | undefined
+  /**
+   * For servers with X.509 credentials or raw public keys: must a client show one? Default: `required`. With `optional` one that is shown
+   * must be good; who shows none is `ANONYMOUS`. `none` does not ask.
+   */
+  readonly clientCertificate?: 'required' | 'optional' | 'none' | undefined
+  /** A GnuTLS priority string, such as `SECURE256:-VERS-TLS1.2`. Default: `DEFAULT_PRIORITY` of `priority.ts`. */
+  readonly priority?: string | undefined
+  /** Narrows the priority. Default: `TLSv1.2`. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
+  /** Narrows the priority. Default: `TLSv1.3`. */
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
+  /** The application protocol. If given, a peer that does not agree to it is refused. */
+  readonly alpn?: string | undefined
+  /** The last word on a peer, see {@link Authorize}. */
+  readonly authorize?: Authorize | undefined
+  /** Default: sessions are resumed by tickets for as long as the factory lives. `false`: each handshake is a full one. */
+  readonly resumption?: TlsResumption | false | undefined
+  /**
+   * Gets each line of the NSS key log (`SSLKEYLOGFILE`), with which whoever holds it reads everything: for debugging with Wireshark only. The
+   * engine warns once when it is on.
+   */
+  readonly insecureKeyLog?: ((line: string) => void) | undefined
+}
+
+/**
+ * May this peer, that was already verified, connect? Runs in each handshake, resumed ones too, before anything of it is delivered. It can
+ * only refuse: `true` lets it in, a string refuses with that reason (for our log: the peer learns `access_denied` alone), an exception refuses.
+ * Answer at once.
+ */
+export type Authorize = (identity: PeerIdentity) => true | string
+
+/** How sessions are resumed. Identity, dates, names and {@link Authorize} are looked at again each time. */
+export interface TlsResumption {
+  /** Servers: sessions by id in a database (TLS 1.2). Several servers may share it. */
+  readonly store?: GuardedSessionStore | undefined
+  /** Servers: the keys of the tickets (TLS 1.2 and 1.3), shared by servers that share their secret. `false`: no tickets. Default: keys of this factory. */
+  readonly ticketKeys?: TicketKeys | false | undefined
+  /** Clients: where sessions and tickets are kept. Default: in this factory. */
+  readonly sessions?: ClientSessions | undefined
+  /** Servers: how long a session may be resumed, in milliseconds. Default: 2 h; RFC 8446 allows no more than 7 days. */
+  readonly lifetimeMs?: number | undefined
+}
