@@ -1,20 +1,17 @@
-import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { chmod, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import type { CredentialFiles } from './credential-files.driver.ts'
+import { withFolderLock } from './folder-lock.driver.ts'
+import { requireNodeName } from './pki-names.ts'
 import { createDevelopmentCa, issueCertificate, type DevelopmentCa, type IssuedCertificate } from './pki.driver.ts'
+import { removeLeftovers, writeWholeFiles } from './whole-files.driver.ts'
 
 /** Certificates that end sooner than this are issued anew. */
 export const RENEW_BEFORE_MS = 24 * 60 * 60_000
 
 const CA_NAME = 'szmq development CA'
-
-/** A process holds the lock for a fraction of a second. One that is older was left behind by a process that died. */
-const STALE_LOCK_MS = 10_000
-const LOCK_DEADLINE_MS = 20_000
-const LOCK_POLL_MS = 20
 
 export interface DevelopmentCredentialsOptions<Name extends string> {
   /** Made if it does not exist, for its owner only. Holds `ca.pem`, `ca.key`, and `NAME.pem` and `NAME.key` of each name. */
@@ -42,12 +39,13 @@ export interface DevelopmentCredentialsOptions<Name extends string> {
 export async function ensureDevelopmentCredentials<Name extends string>(
   options: DevelopmentCredentialsOptions<Name>,
 ): Promise<Readonly<Record<Name, CredentialFiles>>> {
-  for (const name of options.names) requireFileName(name)
+  for (const name of options.names) requireNodeName(name)
   const { folder } = options
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await chmod(folder, 0o700)
-    return await withLock(folder, async () => {
+    return await withFolderLock(folder, async () => {
+      await removeLeftovers(folder)
       const ca = await ensureCa(options)
       const files: [Name, CredentialFiles][] = []
       for (const name of options.names) files.push([name, await ensureNode(name, ca, options)])
@@ -137,63 +135,10 @@ async function readIfThere(path: string): Promise<string | undefined> {
 
 /** The key first: after a crash between the two, the old certificate does not fit it, and both are made anew. */
 async function writePair({ certFile, keyFile }: PairFiles, pair: IssuedCertificate): Promise<void> {
-  await writeWhole(keyFile, pair.privateKeyPem, 0o600)
-  await writeWhole(certFile, pair.certificatePem, 0o644)
-}
-
-async function writeWhole(path: string, text: string, mode: number): Promise<void> {
-  const aside = `${path}.${randomUUID()}.tmp`
-  try {
-    await writeFile(aside, text, { mode, flag: 'wx', flush: true })
-    await rename(aside, path)
-  } catch (error) {
-    await rm(aside, { force: true })
-    throw error
-  }
-}
-
-async function withLock<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  const lock = join(folder, '.lock')
-  await takeLock(lock)
-  try {
-    return await work()
-  } finally {
-    await rm(lock, { force: true })
-  }
-}
-
-async function takeLock(lock: string): Promise<void> {
-  const deadline = Date.now() + LOCK_DEADLINE_MS
-  for (;;) {
-    try {
-      await writeFile(lock, String(process.pid), { flag: 'wx', mode: 0o600 })
-      return
-    } catch (error) {
-      if (!hasCode(error, 'EEXIST')) throw error
-    }
-    if (await isStale(lock)) await rm(lock, { force: true })
-    else if (Date.now() > deadline) {
-      const text = `another process holds ${lock} for more than ${LOCK_DEADLINE_MS} ms: remove the file if no such process runs`
-      throw new SzmqError('ERR_SZMQ_BAD_CREDENTIALS', text)
-    } else await sleep(LOCK_POLL_MS)
-  }
-}
-
-async function isStale(lock: string): Promise<boolean> {
-  try {
-    return Date.now() - (await stat(lock)).mtimeMs > STALE_LOCK_MS
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false
-    throw error
-  }
-}
-
-function requireFileName(name: string): void {
-  if (/^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/.test(name) && name !== 'ca') return
-  throw new SzmqError(
-    'ERR_SZMQ_INVALID_ARGUMENT',
-    `"${name}" cannot name credentials: use up to 64 letters, digits, dots, hyphens and underscores, not "ca"`,
-  )
+  await writeWholeFiles([
+    { path: keyFile, text: pair.privateKeyPem, isSecret: true },
+    { path: certFile, text: pair.certificatePem, isSecret: false },
+  ])
 }
 
 function hasCode(error: unknown, code: string): boolean {
