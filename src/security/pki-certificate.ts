@@ -1,5 +1,5 @@
-import type { X509Certificate } from 'node:crypto'
-import { compareToValidity, toIso } from './certificate-dates.ts'
+import type { KeyObject, X509Certificate } from 'node:crypto'
+import { compareToValidity } from './certificate-dates.ts'
 import { toPeerIdentity } from './peer-certificate.ts'
 
 const DAY_MS = 86_400_000
@@ -16,7 +16,7 @@ export interface CertificateFacts {
   readonly isCa: boolean
   /** Extended key usage: `server`, `client`, or the object identifiers of others. */
   readonly usages: readonly string[]
-  /** `ecdsa-p256`, `ed25519`, or what OpenSSL calls it. */
+  /** See {@link describeKey}. */
   readonly key: string
   /** Hexadecimal, upper case. */
   readonly serialNumber: string
@@ -34,11 +34,11 @@ export function describeCertificate(certificate: X509Certificate, now: Date): Ce
   const { subject, names, issuer, fingerprint256, validFrom, validTo } = toPeerIdentity(certificate)
   return {
     name: subject,
-    names: names.map((name) => name.replace(/^IP Address:/, 'IP:')),
+    names: names.map(toName),
     issuer,
     isCa: certificate.ca,
     usages: (certificate.keyUsage ?? []).map((oid) => USAGE_BY_OID[oid] ?? oid),
-    key: describeKey(certificate),
+    key: describeKey(certificate.publicKey),
     serialNumber: certificate.serialNumber.toUpperCase(),
     fingerprint256,
     validFrom,
@@ -48,19 +48,25 @@ export function describeCertificate(certificate: X509Certificate, now: Date): Ce
   }
 }
 
+/** `DNS:…` and `URI:…` as they are; addresses in their short form, `IP:::1`. */
+function toName(name: string): string {
+  const [, address] = /^IP Address:(.*)$/.exec(name) ?? []
+  if (address === undefined) return name
+  const url = `http://[${address}]`
+  return `IP:${address.includes(':') && URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : address}`
+}
+
 /** Days from `now` to `iso`, begun ones counted. */
 export function countDays(iso: string, now: Date): number {
   // oxlint-disable-next-line no-restricted-globals -- reads a text, not the clock
   return Math.ceil((Date.parse(iso) - now.getTime()) / DAY_MS) + 0
 }
 
-/** OpenSSL's date as ISO 8601, for messages. */
-export const toIsoDate = (opensslDate: string): string => toIso(opensslDate).slice(0, 10)
-
-function describeKey({ publicKey }: X509Certificate): string {
-  const { asymmetricKeyType = 'unknown', asymmetricKeyDetails: details } = publicKey
+/** `ecdsa-p256`, `ed25519`, `rsa-2048`, or what OpenSSL calls it. */
+export function describeKey({ asymmetricKeyType, asymmetricKeyDetails: details }: KeyObject): string {
   if (asymmetricKeyType === 'ec') return details?.namedCurve === 'prime256v1' ? 'ecdsa-p256' : `ec ${details?.namedCurve ?? ''}`
-  return details?.modulusLength === undefined ? asymmetricKeyType : `${asymmetricKeyType}-${details.modulusLength}`
+  const kind = asymmetricKeyType ?? 'unknown'
+  return details?.modulusLength === undefined ? kind : `${kind}-${details.modulusLength}`
 }
 
 function describeValidity(certificate: X509Certificate, now: Date): CertificateFacts['validity'] {

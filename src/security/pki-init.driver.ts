@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises'
+import { chmod, readdir, stat } from 'node:fs/promises'
 import { SzmqError } from '../shared/errors.ts'
-import { createFirstCrl, exists, inFolder, makeFolder } from './pki-folder.driver.ts'
+import { createFirstCrl, exists, makeFolder } from './pki-folder.driver.ts'
+import { inFolder } from './pki-in-folder.ts'
 import { withFolderLock } from './folder-lock.driver.ts'
 import { listPki, pkiPaths, type PkiListing } from './pki-listing.driver.ts'
 import { requireCaName } from './pki-names.ts'
@@ -23,18 +24,24 @@ export interface PkiInitRequest {
   readonly force?: boolean | undefined
 }
 
+export interface PkiInitialised extends PkiListing {
+  readonly caKeyFile: string
+  /** The folder was there, and lets others than its owner in. */
+  readonly isOpenToOthers: boolean
+}
+
 /**
  * Makes a PKI for development: a CA with its key, an empty revocation list and a place for what it will issue.
  *
- * @returns what is in the folder now, and whether others than its owner may look into it.
  * @throws ERR_SZMQ_NAME_TAKEN if a CA is there, ERR_SZMQ_INVALID_ARGUMENT for a wrong name, ERR_SZMQ_BAD_CREDENTIALS for a folder that
  * cannot be used.
  */
-export async function initPki(request: PkiInitRequest): Promise<PkiListing & { readonly isOpenToOthers: boolean }> {
+export async function initPki(request: PkiInitRequest): Promise<PkiInitialised> {
   const { folder, name = DEFAULT_CA_NAME, days = DEFAULT_PKI_CA_DAYS, key = 'ecdsa-p256', force = false } = request
   requireCaName(name)
   return inFolder(folder, async () => {
     await makeFolder(folder)
+    if ((await readdir(folder)).length === 0) await chmod(folder, 0o700)
     return withFolderLock(folder, async () => {
       await removeLeftovers(folder)
       const { caFile, caKeyFile, crlFile, issuedFolder } = pkiPaths(folder)
@@ -46,7 +53,7 @@ export async function initPki(request: PkiInitRequest): Promise<PkiListing & { r
         { path: crlFile, text: await createFirstCrl(ca), isSecret: false },
         { path: caFile, text: ca.certificatePem, isSecret: false },
       ])
-      return { ...(await listPki(folder)), isOpenToOthers: ((await stat(folder)).mode & 0o077) !== 0 }
+      return { ...(await listPki(folder)), caKeyFile, isOpenToOthers: ((await stat(folder)).mode & 0o077) !== 0 }
     })
   })
 }

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { readBoundedFile } from './bounded-file.driver.ts'
+import { inFolder } from './pki-in-folder.ts'
 import { countDays, describeCertificate, type CertificateFacts } from './pki-certificate.ts'
 import { readCrl, type CrlFacts, type Revocation, type RevocationReason } from './pki-crl.driver.ts'
 
@@ -66,6 +67,10 @@ export interface PkiListing {
  * @throws ERR_SZMQ_BAD_CREDENTIALS if there is no readable CA, or more than {@link MAX_CERTIFICATES} certificates.
  */
 export async function listPki(folder: string): Promise<PkiListing> {
+  return inFolder(folder, () => readListing(folder))
+}
+
+async function readListing(folder: string): Promise<PkiListing> {
   const { caFile } = pkiPaths(folder)
   const now = new Date()
   const ca = await readCaCertificate(folder)

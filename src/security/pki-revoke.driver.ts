@@ -1,6 +1,7 @@
 import { SzmqError } from '../shared/errors.ts'
 import { createCrl, DEFAULT_CRL_DAYS, type Revocation, type RevocationReason } from './pki-crl.driver.ts'
-import { inDays, inFolder, withPki } from './pki-folder.driver.ts'
+import { inDays, withPki } from './pki-folder.driver.ts'
+import { inFolder } from './pki-in-folder.ts'
 import { listPki, pkiPaths, readCrlFile, type ListedCertificate, type PkiListing } from './pki-listing.driver.ts'
 import { writeWholeFiles } from './whole-files.driver.ts'
 
