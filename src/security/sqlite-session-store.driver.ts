@@ -190,7 +190,7 @@ function openDatabase(Library: Libsql, path: string, busyTimeoutMs: number): Dat
     claim(database, path)
     chmodSync(path, 0o600)
     const damage = readPragma(database, 'quick_check(1)')
-    if (damage !== 'ok') throw unusable(path, `is damaged (${String(damage)})`, DELETE_IT)
+    if (damage !== 'ok') throw unusable(path, `is damaged (${String(damage).replaceAll(/\s+/g, ' ')})`, DELETE_IT)
     // Secure delete: what was deleted is overwritten in the file.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON')
     database.exec(`PRAGMA journal_size_limit = 4194304; PRAGMA busy_timeout = ${Math.ceil(busyTimeoutMs)}`)
