@@ -52,7 +52,9 @@ export class SessionCipher {
   }
 
   #keyOf(id: Uint8Array): Uint8Array {
-    return new Uint8Array(hkdfSync('sha256', this.#secret, id, 'szmq session at rest 1', 32))
+    // Not as the salt: HKDF takes salts that differ by zeros at their end for the same.
+    const info = concatBytes([new TextEncoder().encode('szmq session at rest 1'), id])
+    return new Uint8Array(hkdfSync('sha256', this.#secret, new Uint8Array(), info, 32))
   }
 }
 
