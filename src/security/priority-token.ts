@@ -111,24 +111,43 @@ function findAlikeUnsigned(text: string): string | undefined {
 function findAlike(name: string, candidates: readonly string[], sign: string): string | undefined {
   if (name === '') return undefined
   const capitals = name.toUpperCase()
-  const withPrefix = candidates.filter(
-    (candidate) => candidate.toUpperCase().endsWith(`-${capitals}`) && PREFIXED.test(candidate),
-  )
-  const [only, ...more] = withPrefix
-  if (only !== undefined && more.length === 0) return `${sign}${only}`
-  const plain = squeeze(capitals)
-  const MAX_COMPARED = 40
-  if (plain.length > MAX_COMPARED) return undefined
-  const farthest = Math.min(2, Math.floor(plain.length / 3))
-  const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(plain, squeeze(candidate.toUpperCase())) }))
-    .filter(({ distance }) => distance <= farthest)
-    .sort((a, b) => a.distance - b.distance)
-  return ranked[0] === undefined ? undefined : `${sign}${ranked[0].candidate}`
+  const known = WORDS_OF_OTHERS[capitals] ?? findByEnd(capitals, candidates) ?? findBySpelling(capitals, candidates)
+  return known === undefined ? undefined : `${sign}${known}`
 }
 
-/** `TLS1.2` is meant as `VERS-TLS1.2`, `X25519` as `GROUP-X25519`. */
-const PREFIXED = /^(VERS|GROUP|SIGN)-[^-]+(-[^-]+)*$/
+/** What OpenSSL and others call it. */
+const WORDS_OF_OTHERS: Readonly<Record<string, string>> = {
+  'P-256': 'GROUP-SECP256R1',
+  PRIME256V1: 'GROUP-SECP256R1',
+  'P-384': 'GROUP-SECP384R1',
+  'P-521': 'GROUP-SECP521R1',
+  ECDHE: 'ECDHE-ECDSA',
+  DHE: 'DHE-RSA',
+  AESGCM: 'AES-256-GCM',
+}
+
+/** `TLS1.2` is meant as `VERS-TLS1.2`, `X25519` as `GROUP-X25519`, `SIGN-ED25519` as `SIGN-EdDSA-Ed25519`. */
+function findByEnd(capitals: string, candidates: readonly string[]): string | undefined {
+  const [, prefix = '', end = ''] = /^((?:VERS|GROUP|SIGN)-)?(.*)$/.exec(capitals) ?? []
+  const alike = candidates.filter((candidate) => {
+    const upper = candidate.toUpperCase()
+    return /^(?:VERS|GROUP|SIGN)-/.test(upper) && upper.startsWith(prefix) && upper.endsWith(`-${end}`)
+  })
+  return alike.length === 1 ? alike[0] : undefined
+}
+
+function findBySpelling(capitals: string, candidates: readonly string[]): string | undefined {
+  const MAX_COMPARED = 40
+  const plain = squeeze(capitals)
+  if (plain.length > MAX_COMPARED) return undefined
+  let best: string | undefined
+  let shortest = Math.min(2, Math.floor(plain.length / 3)) + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(plain, squeeze(candidate.toUpperCase()))
+    if (distance < shortest) [best, shortest] = [candidate, distance]
+  }
+  return best
+}
 
 /** People differ most in hyphens and underscores. */
 function squeeze(name: string): string {
