@@ -56,7 +56,7 @@ export function viewRevoked({ revoked, listing }: PkiRevoked, paint: Painter): s
     ...serials,
     revoked.length === 0 ? done('the revocation list is signed anew', paint) : '',
     layOutFields([['revocations', crl === undefined ? undefined : `${crl.file}, ${crlText(crl)}`]], paint),
-    paint('dim', '  Give the list to every node that shall refuse them.\n'),
+    `  ${paint('dim', 'Give the list to every node that shall know.')}\n`,
   ].join('')
 }
 

@@ -41,7 +41,24 @@ async function takeLock(lock: string): Promise<string> {
   }
 }
 
+/** The lock appears with its holder in it, at once: one that is found empty would tell nobody whether its holder lives. */
 async function tryLock(lock: string, mine: string): Promise<boolean> {
+  const aside = `${lock}.${randomUUID()}.tmp`
+  await writeFile(aside, mine, { flag: 'wx', mode: 0o600 })
+  try {
+    await link(aside, lock)
+    return true
+  } catch (error) {
+    // Whoever holds the lock clears the folder: what stood aside may be gone.
+    if (hasCode(error, 'EEXIST') || hasCode(error, 'ENOENT')) return false
+    if (!hasNoLinks(error)) throw error
+  } finally {
+    await rm(aside, { force: true })
+  }
+  return tryLockWithoutLinks(lock, mine)
+}
+
+async function tryLockWithoutLinks(lock: string, mine: string): Promise<boolean> {
   try {
     await writeFile(lock, mine, { flag: 'wx', mode: 0o600 })
     return true
@@ -56,8 +73,7 @@ async function findStale(lock: string): Promise<string | undefined> {
   const holder = await readIfThere(lock)
   if (holder === undefined) return undefined
   const [pid, host] = holder.trim().split(' ')
-  // An empty one was made a moment ago: its holder is about to write who it is.
-  if (host === hostname() && !isAlive(Number(pid))) return holder
+  if (pid !== undefined && host === hostname() && !isAlive(Number(pid))) return holder
   try {
     return Date.now() - (await stat(lock)).mtimeMs > STALE_LOCK_MS ? holder : undefined
   } catch (error) {
@@ -95,6 +111,11 @@ async function readIfThere(path: string): Promise<string | undefined> {
     if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
+}
+
+/** Some file systems, such as exFAT, know no second name of a file. */
+function hasNoLinks(error: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].some((code) => hasCode(error, code))
 }
 
 function hasCode(error: unknown, code: string): boolean {
