@@ -9,6 +9,7 @@ export const ALERT = {
   certificateExpired: 45,
   certificateUnknown: 46,
   unknownCa: 48,
+  accessDenied: 49,
   noApplicationProtocol: 120,
 } as const
 

@@ -20,6 +20,7 @@ export class HandshakeWatch {
   readonly #directions = { sent: new Direction(), received: new Direction() }
   #version: number | undefined
   #keyShareGroup: string | undefined
+  #isPskAccepted = false
   #ecdheGroup: string | undefined
 
   /** The messages that `ciphertext` completes, in order. */
@@ -38,6 +39,11 @@ export class HandshakeWatch {
   /** From here on TLS 1.2 encrypts what we send, alerts too. */
   get hasSentChangeCipherSpec(): boolean {
     return this.#directions.sent.isCipherChanged
+  }
+
+  /** TLS 1.3: the ServerHello took a pre-shared key or a ticket of the client's. */
+  get isPskAccepted(): boolean {
+    return this.#isPskAccepted
   }
 
   /** The key exchange group that both sides agreed on, as far as it was visible. */
@@ -67,6 +73,7 @@ export class HandshakeWatch {
       const hello = readServerHello(body)
       this.#version = hello?.version
       this.#keyShareGroup = hello?.group
+      this.#isPskAccepted = hello?.isPskAccepted === true
     }
     if (body !== undefined && name === 'ServerKeyExchange') this.#ecdheGroup = readEcdheGroup(body)
     return { message: name, bytes: length }

@@ -54,7 +54,7 @@ const GROUP_NAMES: Readonly<Record<number, string>> = {
 /** SHA-256 of "HelloRetryRequest": the random of a ServerHello that is one (RFC 8446 §4.1.3). */
 const HELLO_RETRY_RANDOM_HEX = 'cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c'
 
-const EXTENSION = { supportedVersions: 43, keyShare: 51 } as const
+const EXTENSION = { preSharedKey: 41, supportedVersions: 43, keyShare: 51 } as const
 
 /** A handshake message in plain text. */
 export interface HandshakeMessage {
@@ -75,6 +75,8 @@ export interface ServerHello {
   readonly cipherSuite: number
   /** The group of its `key_share`; undefined in TLS 1.2, and when a session was resumed without one. */
   readonly group: string | undefined
+  /** TLS 1.3: one of the client's pre-shared keys or tickets was taken. */
+  readonly isPskAccepted: boolean
 }
 
 /** The name of a handshake type, for any byte. */
@@ -127,13 +129,15 @@ export function readServerHello(body: Uint8Array): ServerHello | undefined {
   if (body.length < suiteAt + 3) return undefined
   let version = uint16At(body, 0)
   let group: string | undefined
+  let isPskAccepted = false
   for (const extension of readExtensions(body.subarray(suiteAt + 3))) {
     if (extension.type === EXTENSION.supportedVersions && extension.content.length === 2)
       version = uint16At(extension.content, 0)
     if (extension.type === EXTENSION.keyShare && extension.content.length >= 2)
       group = nameGroup(uint16At(extension.content, 0))
+    if (extension.type === EXTENSION.preSharedKey) isPskAccepted = true
   }
-  return { isRetry: isRetryRandom(body.subarray(2, 34)), version, cipherSuite: uint16At(body, suiteAt), group }
+  return { isRetry: isRetryRandom(body.subarray(2, 34)), version, cipherSuite: uint16At(body, suiteAt), group, isPskAccepted }
 }
 
 /**

@@ -75,6 +75,6 @@ export function describeIdentity(identity: PeerIdentity): string {
  * renewed certificate keeps it. 32 hexadecimal digits.
  */
 export function identityDigest({ verifiedBy, subject, names }: PeerIdentity): string {
-  const parts = [verifiedBy, subject, ...names.toSorted()]
+  const parts = [verifiedBy, subject, ...names.toSorted((a, b) => (a < b ? -1 : Number(a > b)))]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
 }

@@ -1,106 +1,34 @@
-import { constants, X509Certificate } from 'node:crypto'
 import { Duplex } from 'node:stream'
-import {
-  connect,
-  createSecureContext,
-  TLSSocket,
-  type CipherNameAndProtocol,
-  type SecureContext,
-  type SecureVersion,
-} from 'node:tls'
-import { messageOf, SzmqError } from '../shared/errors.ts'
+import { connect, TLSSocket, type CipherNameAndProtocol } from 'node:tls'
+import { SzmqError } from '../shared/errors.ts'
 import { ALERT, encodeFatalAlert, sealFatalAlert, type AlertCode } from './alert.codec.ts'
-import type { X509Credentials } from './x509-credentials.ts'
 import { HandshakeWatch } from './handshake-watch.ts'
+import type { PeerIdentity } from './identity.ts'
 import { toTlsError } from './openssl-errors.ts'
-import {
-  carriesName,
-  findDateProblem,
-  isAddress,
-  toCertificateError,
-  toPeerIdentity,
-  toWrongNameError,
-} from './peer-certificate.ts'
+import { OpensslJudge } from './openssl-judge.driver.ts'
+import { resolveOpensslSettings, type OpensslEngineOptions, type OpensslSettings } from './openssl-settings.driver.ts'
+import { isAddress } from './peer-certificate.ts'
+import { PskExchange } from './psk-exchange.ts'
 import { byteAt, CONTENT_TYPE, RECORD_HEADER_BYTES, uint16At } from './record.codec.ts'
 import { requireExportLength, type TlsEngine, type TlsEngineFactory, type TlsFacts, type TlsListener } from './tls-engine.ts'
+
+export type { OpensslEngineOptions } from './openssl-settings.driver.ts'
 
 /** Plaintext that an engine holds before {@link TlsEngine.send} says false. */
 export const HIGH_WATER_MARK_BYTES = 256 * 1024
 
-/** Forward secrecy and authenticated encryption only: the three of TLS 1.3, and ECDHE with AES-GCM or ChaCha20 in TLS 1.2. */
-const DEFAULT_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:ECDHE+AESGCM:ECDHE+CHACHA20'
-
-export interface OpensslEngineOptions {
-  readonly role: 'client' | 'server'
-  readonly credentials: X509Credentials
-  /**
-   * For clients: the DNS name, IP address or URI that the server's certificate must carry as subject alternative name. A DNS name is
-   * also told to the server (SNI). Without it any peer that our CA vouches for is accepted, and `facts.peer` says who it is.
-   */
-  readonly serverName?: string | undefined
-  /** Default: `TLSv1.2`. */
-  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
-  /** Default: `TLSv1.3`. */
-  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
-  /** The application protocol. If given, a peer that does not agree to it is refused. */
-  readonly alpn?: string | undefined
-  /** OpenSSL cipher list. Default: authenticated encryption with forward secrecy. */
-  readonly ciphers?: string | undefined
-  /** OpenSSL group list, such as `X25519:P-256`. Default: OpenSSL's. */
-  readonly groups?: string | undefined
-}
-
 /**
- * TLS by `node:tls` over a Duplex in memory. Authentication is mutual: each side verifies the other's certificate before it sends its
- * own last flight, so a client shows its certificate to verified servers only. The rejected peer gets a fatal alert.
+ * TLS by `node:tls` over a Duplex in memory. Each side verifies the other before it sends its own last flight, so a client shows its
+ * certificate to verified servers only. The rejected peer gets a fatal alert.
  *
  * The peer's close_notify is answered at once, behind everything sent so far. Handshake deadlines belong to the caller.
  *
- * @throws ERR_SZMQ_BAD_CREDENTIALS if OpenSSL refuses the credentials, ERR_SZMQ_INVALID_ARGUMENT for other options that it refuses.
+ * @throws ERR_SZMQ_BAD_CREDENTIALS if OpenSSL refuses the credentials, ERR_SZMQ_INVALID_ARGUMENT for other options that it refuses and for
+ *   credentials that only the gnutls engine can use.
  */
 export function createOpensslEngineFactory(options: OpensslEngineOptions): TlsEngineFactory {
-  requireName(options.serverName)
-  const settings: Settings = { ...options, secureContext: buildContext(options) }
+  const settings = resolveOpensslSettings(options)
   return (listener) => new OpensslEngine(settings, listener)
-}
-
-interface Settings extends OpensslEngineOptions {
-  readonly secureContext: SecureContext
-}
-
-function buildContext(options: OpensslEngineOptions): SecureContext {
-  const { credentials, minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', ciphers = DEFAULT_CIPHERS, groups } = options
-  requireVersions(minVersion, maxVersion)
-  try {
-    return createSecureContext({
-      ca: credentials.trust.caPem,
-      cert: credentials.certificatePem,
-      key: credentials.revealPrivateKeyPem(),
-      ...(credentials.trust.crlPem === undefined ? {} : { crl: credentials.trust.crlPem }),
-      minVersion,
-      maxVersion,
-      ciphers,
-      ...(groups === undefined ? {} : { ecdhCurve: groups }),
-      // Without a context of its own OpenSSL refuses to resume a session in which the client showed a certificate.
-      sessionIdContext: 'szmq',
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-    })
-  } catch (cause) {
-    const text = `OpenSSL refuses to work with these options: ${messageOf(cause)}`
-    const isOption = /cipher|curve|group|ECDH/i.test(messageOf(cause))
-    throw new SzmqError(isOption ? 'ERR_SZMQ_INVALID_ARGUMENT' : 'ERR_SZMQ_BAD_CREDENTIALS', text, { cause })
-  }
-}
-
-function requireName(serverName: string | undefined): void {
-  if (serverName === undefined || /^[\x21-\x7e]{1,2048}$/.test(serverName)) return
-  const text = `serverName ${JSON.stringify(serverName)} is no DNS name, IP address or URI: write international names in ASCII (xn--…)`
-  throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', text)
-}
-
-function requireVersions(minVersion: SecureVersion, maxVersion: SecureVersion): void {
-  if (minVersion <= maxVersion) return
-  throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `minVersion ${minVersion} is above maxVersion ${maxVersion}: swap them`)
 }
 
 /**
@@ -116,7 +44,7 @@ type Phase = 'new' | 'handshaking' | 'open' | 'closing' | 'closed' | 'failing' |
 
 class OpensslEngine implements TlsEngine {
   readonly name = 'openssl'
-  readonly #settings: Settings
+  readonly #settings: OpensslSettings
   readonly #listener: TlsListener
   #phase: Phase = 'new'
   /** The wire as OpenSSL sees it: what is pushed was received, what is written goes to the listener. */
@@ -126,15 +54,16 @@ class OpensslEngine implements TlsEngine {
   #watch: HandshakeWatch | undefined = new HandshakeWatch()
   /** The TLS 1.3 secret of our own direction, only while handshaking: to tell the peer why it is refused. */
   #alertSecret: Buffer | undefined
-  /** What the peer showed, once it did. */
-  #certificate: X509Certificate | undefined
-  #isPeerVerified = false
+  #judge: OpensslJudge | undefined
   /** Flights that OpenSSL has produced and that wait for our verdict on the peer. */
   #held: Buffer[] = []
+  /** Came before the peer was verified. */
+  #earlySession: Buffer | undefined
   #hasSpoken = false
+  #hasOpened = false
   #isCorked = false
 
-  constructor(settings: Settings, listener: TlsListener) {
+  constructor(settings: OpensslSettings, listener: TlsListener) {
     this.#settings = settings
     this.#listener = listener
   }
@@ -157,10 +86,18 @@ class OpensslEngine implements TlsEngine {
       },
     })
     this.#wire = wire
-    const socket = this.#settings.role === 'client' ? connectOver(wire, this.#settings) : acceptOver(wire, this.#settings)
+    const psk = this.#settings.psk === undefined ? undefined : new PskExchange(this.#settings.psk)
+    const offered = this.#settings.sessions?.take()
+    const socket =
+      this.#settings.role === 'client'
+        ? connectOver(wire, this.#settings, psk, offered?.session)
+        : acceptOver(wire, this.#settings, psk)
     this.#socket = socket
+    this.#judge = new OpensslJudge(socket, this.#settings, { psk, remembered: offered?.certificate })
+    this.#keepSessions(socket)
     socket.on('keylog', (line: Buffer) => {
       this.#keepAlertSecret(line.toString('latin1'))
+      this.#settings.insecureKeyLog?.(line.toString('latin1').trimEnd())
     })
     socket.on('secure', () => {
       this.#onHandshakeDone(socket)
@@ -194,7 +131,7 @@ class OpensslEngine implements TlsEngine {
   send(plaintext: Uint8Array): boolean {
     const socket = this.#socket
     // The caller cannot know yet: `failed` is about to tell.
-    if (this.#phase === 'failing' && this.#isPeerVerified) return false
+    if (this.#phase === 'failing' && this.#judge?.verdict !== undefined) return false
     if (this.#phase !== 'open' || socket === undefined)
       throw invalidState(`send() in phase "${this.#phase}": wait for "secure"`)
     if (socket.writableEnded) throw invalidState('send() after the peer closed: it reads no more')
@@ -257,7 +194,8 @@ class OpensslEngine implements TlsEngine {
    * and Node's certificate functions end the process when they are asked about a half-read certificate (seen with Node 20.20).
    */
   #emitCiphertext(bytes: Buffer): void {
-    const mayPass = this.#isPeerVerified || isAlertRecord(bytes) || (this.#phase === 'handshaking' && !this.#hasSpoken)
+    const mayPass =
+      this.#judge?.verdict !== undefined || isAlertRecord(bytes) || (this.#phase === 'handshaking' && !this.#hasSpoken)
     this.#hasSpoken = true
     if (mayPass) this.#handOut(bytes)
     else if (this.#phase === 'handshaking') {
@@ -287,9 +225,10 @@ class OpensslEngine implements TlsEngine {
 
   #onHandshakeDone(socket: TLSSocket): void {
     if (this.#phase !== 'handshaking' || !this.#verifyPeer()) return
-    const certificate = this.#certificate
-    if (certificate === undefined) {
-      this.#fail(toCertificateError('no certificate was shown', undefined, new Date()))
+    const judge = this.#judge
+    const verdict = judge?.verdict ?? judge?.conclude(this.#watch?.isPskAccepted === true)
+    if (verdict === undefined || verdict instanceof SzmqError) {
+      this.#refuse(verdict ?? invalidState('the handshake ended without a judge'))
       return
     }
     if (this.#settings.alpn !== undefined && socket.alpnProtocol !== this.#settings.alpn) {
@@ -301,9 +240,11 @@ class OpensslEngine implements TlsEngine {
     this.#handOutHeld()
     if (this.#isDead()) return
     this.#phase = 'open'
-    const facts = readFacts(socket, certificate, this.#watch)
+    this.#hasOpened = true
+    const facts = readFacts(socket, verdict, this.#watch)
     this.#alertSecret = undefined
     this.#watch = undefined
+    this.#rememberEarlySession(socket)
     this.#listener({ kind: 'secure', facts })
     if (this.#isDead()) return
     socket.on('data', (bytes: Buffer) => {
@@ -313,31 +254,30 @@ class OpensslEngine implements TlsEngine {
 
   /** @returns false if the peer was refused. True also while it has shown no certificate yet. */
   #verifyPeer(): boolean {
-    if (this.#isPeerVerified || this.#socket === undefined) return true
-    const problem = this.#findPeerProblem(this.#socket)
+    const problem = this.#judge?.look()
     if (problem !== undefined) this.#refuse(problem)
     return problem === undefined
   }
 
-  #findPeerProblem(socket: TLSSocket): SzmqError | undefined {
-    try {
-      this.#certificate ??= readCertificate(socket)
-      const certificate = this.#certificate
-      if (certificate === undefined) return undefined
-      const now = new Date()
-      const reason = readVerdict(socket) ?? findDateProblem(certificate, now)
-      if (reason !== undefined) return toCertificateError(reason, certificate, now)
-      const { serverName, role } = this.#settings
-      if (role === 'client' && serverName !== undefined && !carriesName(certificate, serverName)) {
-        return toWrongNameError(certificate, serverName)
-      }
-      this.#isPeerVerified = true
-      return undefined
-    } catch (cause) {
-      // A peer chose these bytes, and nobody above would catch the exception: it would end the process.
-      const text = `the peer's certificate cannot be judged: ${messageOf(cause)}`
-      return new SzmqError('ERR_SZMQ_CERTIFICATE_INVALID', text, { cause })
-    }
+  /** A session of a peer that was not verified yet is worth nothing: in TLS 1.2 it comes first. */
+  #keepSessions(socket: TLSSocket): void {
+    const { sessions } = this.#settings
+    if (sessions === undefined) return
+    socket.on('session', (session: Buffer) => {
+      if (isSpeaking(this.#phase)) this.#remember(socket, session)
+      else if (this.#phase === 'handshaking') this.#earlySession = session
+    })
+  }
+
+  #rememberEarlySession(socket: TLSSocket): void {
+    if (this.#earlySession === undefined) return
+    this.#remember(socket, this.#earlySession)
+    this.#earlySession = undefined
+  }
+
+  #remember(socket: TLSSocket, session: Buffer): void {
+    const certificate = this.#judge?.certificate
+    if (certificate !== undefined) this.#settings.sessions?.remember(socket.getProtocol(), { certificate, session })
   }
 
   /** Our own verdict, of which OpenSSL knows nothing: its held flight is thrown away and an alert goes out in its place. */
@@ -393,7 +333,9 @@ class OpensslEngine implements TlsEngine {
   /** Fails once the alert is out, which may wait behind a write that is under way. */
   #onOpensslError(cause: Error): void {
     if (this.#phase === 'failing' || this.#phase === 'dead') return
-    const error = toTlsError(cause, this.#phase === 'handshaking' ? 'handshake' : 'session')
+    const isHandshake = this.#phase === 'handshaking'
+    const seen = toTlsError(cause, isHandshake ? 'handshake' : 'session')
+    const error = isHandshake ? (this.#judge?.explain(seen) ?? seen) : seen
     this.#phase = 'failing'
     afterWrites(() => {
       this.#fail(error)
@@ -417,6 +359,8 @@ class OpensslEngine implements TlsEngine {
 
   #fail(error: SzmqError): void {
     if (this.#phase === 'dead') return
+    // Whatever was wrong: what made this handshake may have been an old session.
+    if (!this.#hasOpened) this.#settings.sessions?.forget()
     this.#phase = 'dead'
     this.#watch = undefined
     this.#alertSecret = undefined
@@ -437,16 +381,25 @@ const ALERT_BY_CODE: { readonly [code in SzmqError['code']]?: AlertCode } = {
   ERR_SZMQ_UNKNOWN_CA: ALERT.unknownCa,
   ERR_SZMQ_WRONG_KEY_USAGE: ALERT.unsupportedCertificate,
   ERR_SZMQ_BAD_CREDENTIALS: ALERT.certificateUnknown,
+  ERR_SZMQ_NOT_AUTHORIZED: ALERT.accessDenied,
   ERR_SZMQ_PROTOCOL_MISMATCH: ALERT.noApplicationProtocol,
 }
 
-function connectOver(wire: Duplex, { secureContext, serverName, alpn }: Settings): TLSSocket {
+function connectOver(
+  wire: Duplex,
+  settings: OpensslSettings,
+  psk: PskExchange | undefined,
+  session: Buffer | undefined,
+): TLSSocket {
+  const { secureContext, serverName, alpn } = settings
   const isHostName = serverName !== undefined && !isAddress(serverName) && !serverName.includes(':')
   const options = {
     socket: wire,
     secureContext,
     ...(isHostName ? { servername: serverName } : {}),
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
+    ...(session === undefined ? {} : { session }),
+    ...(psk === undefined ? {} : { pskCallback: () => psk.asClient() }),
     highWaterMark: HIGH_WATER_MARK_BYTES,
     // Verified here, not by Node: with an error of our own, before the client's certificate goes out.
     rejectUnauthorized: false,
@@ -455,40 +408,28 @@ function connectOver(wire: Duplex, { secureContext, serverName, alpn }: Settings
   return connect(options)
 }
 
-function acceptOver(wire: Duplex, { secureContext, alpn }: Settings): TLSSocket {
+function acceptOver(wire: Duplex, settings: OpensslSettings, psk: PskExchange | undefined): TLSSocket {
+  const { secureContext, alpn, clientCertificate, database } = settings
   const options = {
     isServer: true,
     secureContext,
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
+    ...(database === undefined ? {} : { server: database }),
+    ...(psk === undefined
+      ? {}
+      : {
+          pskCallback: (_socket: TLSSocket, identity: string) => psk.asServer(identity),
+          ...(settings.psk?.hint === undefined ? {} : { pskIdentityHint: settings.psk.hint }),
+        }),
     highWaterMark: HIGH_WATER_MARK_BYTES,
-    requestCert: true,
+    requestCert: clientCertificate !== 'none',
     // Makes OpenSSL insist on a certificate. What it says is verified here.
-    rejectUnauthorized: true,
+    rejectUnauthorized: clientCertificate === 'required',
   }
   return new TLSSocket(wire, options)
 }
 
-/** Not `getPeerX509Certificate()`: a client gets an answer from that only once (seen with Node 20.20). */
-function readCertificate(socket: TLSSocket): X509Certificate | undefined {
-  const shown: { readonly raw?: Buffer } | null = socket.getPeerCertificate()
-  return shown?.raw === undefined ? undefined : new X509Certificate(shown.raw)
-}
-
-/**
- * OpenSSL's verdict on the peer's chain, such as `CERT_HAS_EXPIRED`; undefined if it is good. Node tells it of a server-side socket by this
- * internal function only. Where that is gone, nobody gets in.
- */
-function readVerdict(socket: TLSSocket): string | undefined {
-  const handle: unknown = '_handle' in socket ? socket._handle : undefined
-  if (typeof handle !== 'object' || handle === null || !('verifyError' in handle) || typeof handle.verifyError !== 'function') {
-    return 'unknown: this version of Node does not tell the verdict on a certificate'
-  }
-  const verdict: unknown = handle.verifyError()
-  if (verdict === null || verdict === undefined) return undefined
-  return verdict instanceof Error && 'code' in verdict ? String(verdict.code) : messageOf(verdict)
-}
-
-function readFacts(socket: TLSSocket, certificate: X509Certificate, watch: HandshakeWatch | undefined): TlsFacts {
+function readFacts(socket: TLSSocket, peer: PeerIdentity, watch: HandshakeWatch | undefined): TlsFacts {
   const { standardName, name } = socket.getCipher()
   return {
     engine: 'openssl',
@@ -496,8 +437,9 @@ function readFacts(socket: TLSSocket, certificate: X509Certificate, watch: Hands
     cipherSuite: standardName,
     group: watch?.groupFor(name) ?? readEphemeralGroup(socket) ?? 'unknown',
     alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
-    isResumed: socket.isSessionReused(),
-    peer: toPeerIdentity(certificate),
+    // OpenSSL calls a TLS 1.3 handshake by an external pre-shared key a resumed one.
+    isResumed: socket.isSessionReused() && peer.verifiedBy !== 'psk',
+    peer,
   }
 }
 

@@ -35,6 +35,8 @@ function ownVerdict(reason: string, phase: 'handshake' | 'session'): Verdict {
       return ['ERR_SZMQ_NO_CLIENT_CERTIFICATE', 'the client showed no certificate, and one is required: give it credentials']
     case 'NO_APPLICATION_PROTOCOL':
       return ['ERR_SZMQ_PROTOCOL_MISMATCH', 'the peer offers no application protocol (ALPN) that is spoken here']
+    case 'BINDER_DOES_NOT_VERIFY':
+      return ['ERR_SZMQ_WRONG_PASSWORD', "the pre-shared key is not the peer's: give both sides the same"]
     case 'HTTP_REQUEST':
     case 'HTTPS_PROXY_REQUEST':
       return ['ERR_SZMQ_BAD_RECORD', 'the peer speaks HTTP where TLS was expected']
@@ -79,9 +81,12 @@ function peerVerdict(alert: string, phase: 'handshake' | 'session'): Verdict {
     case 'CERTIFICATE_UNKNOWN':
     case 'CERTIFICATE_REQUIRED':
     case 'UNKNOWN_CA':
-    case 'ACCESS_DENIED':
     case 'UNRECOGNIZED_NAME':
       return ['ERR_SZMQ_REFUSED_BY_PEER', `the peer refuses our certificate: ${words}. Its own log tells more`]
+    case 'ACCESS_DENIED':
+      return ['ERR_SZMQ_REFUSED_BY_PEER', 'the peer knows who we are and does not let us in. Its own log tells more']
+    case 'UNKNOWN_PSK_IDENTITY':
+      return ['ERR_SZMQ_REFUSED_BY_PEER', 'the peer does not know our PSK identity. Its own log tells more']
     case 'BAD_RECORD_MAC':
     case 'BAD_MAC':
     case 'DECRYPTION_FAILED':

@@ -29,6 +29,8 @@ export interface TestPki {
   readonly commonNameOnly: X509Credentials
   /** A good peer that has a current revocation list. */
   readonly withCrl: X509Credentials
+  /** As {@link nodeB}, with a current revocation list. */
+  readonly nodeBWithCrl: X509Credentials
   readonly withStaleCrl: X509Credentials
 }
 
@@ -78,6 +80,7 @@ export async function createTestPki(): Promise<TestPki> {
     serverUseOnly: await issue({ ...peer, usages: ['server'] }),
     commonNameOnly: await issue({ name: 'node-b', dnsNames: ['other'] }),
     withCrl: await issue(node('node-a'), { crl }),
+    nodeBWithCrl: await issue(peer, { crl }),
     withStaleCrl: await issue(node('node-a'), { crl: staleCrl }),
   }
 }
