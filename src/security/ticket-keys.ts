@@ -112,8 +112,10 @@ export class TicketKeys {
   }
 
   /**
-   * The secret: 64 bytes for `gnutls_session_ticket_enable_server`, always the same for one secret and context. GnuTLS ≥ 3.6 takes it for
-   * a master key and derives the keys of tickets from it and the time itself (GnuTLS manual, "Session resumption"), by its own periods.
+   * The secret: 64 bytes for `gnutls_session_ticket_enable_server`, always the same for one secret and context. GnuTLS takes it for a
+   * master key: it derives the keys of tickets from it and the system's time, by periods of three times the session's cache expiration
+   * (`gnutls_db_set_cache_expiration`), and opens tickets of the period before too (its `lib/stek.c`). Only with GnuTLS ≥ 3.6.14: from
+   * 3.6.4 on, older ones begin with a key of zeros (CVE-2020-13777).
    */
   revealGnutlsMasterKey(): Buffer {
     return this.#expand('szmq gnutls ticket master key 1', 64)
