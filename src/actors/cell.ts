@@ -1,10 +1,12 @@
 import type { Instant } from '../shared/clock.ts'
 import { messageOf, SzmqError } from '../shared/errors.ts'
+import type { PeerIdentity, Reach } from '../transport/index.ts'
 import type { Answerer } from './answerer.ts'
 import type { ActorContext } from './context.ts'
 import type { DeadLetterReason } from './dead-letters.ts'
 import type { AnyDefinition } from './define-actor.ts'
 import { Mailbox } from './mailbox.ts'
+import { notAuthorized, type Origin } from './origin.ts'
 import { FIRST_SELECTOR, parsePayload, type MessageType } from './protocol.ts'
 import type { ActorAddress, ActorRef } from './ref.ts'
 import { Signal } from './signal.ts'
@@ -19,7 +21,7 @@ export interface CellHost {
   suspend(cell: Cell): void
   refTo(cell: Cell): ActorRef
   onHandled(): void
-  onDeadLetter(reason: DeadLetterReason, message: string, to: string): void
+  onDeadLetter(reason: DeadLetterReason, message: string, to: string, peer: PeerIdentity | undefined): void
   onFailure(failure: ActorFailure): void
   onStopped(cell: Cell): void
 }
@@ -30,6 +32,8 @@ export interface ActorFailure {
   readonly message: string
   readonly error: unknown
   readonly decision: 'restart' | 'resume' | 'stop'
+  /** Who sent the message, if another node did. */
+  readonly peer: PeerIdentity | undefined
 }
 
 /**
@@ -49,14 +53,15 @@ export class Cell {
   #phase: Phase = 'starting'
   #definition: AnyDefinition | undefined
   #state: unknown
-  #context: CellContext
+  /** From one restart to the next. */
+  #life: CellLife
   #isStopRequested = false
   #readyWaiters: (() => void)[] = []
 
   constructor(address: ActorAddress, host: CellHost) {
     this.address = address
     this.#host = host
-    this.#context = new CellContext(this, host)
+    this.#life = new CellLife(this, host)
   }
 
   get path(): string {
@@ -95,29 +100,33 @@ export class Cell {
    * Puts a message or signal into the mailbox. Signals are never refused.
    * @returns false when the mailbox is full and its policy is to fail.
    */
-  deliver(selector: number, payload: unknown, answerer: Answerer | undefined): boolean {
+  deliver(selector: number, payload: unknown, answerer: Answerer | undefined, peer?: PeerIdentity): boolean {
     if (this.#phase === 'stopped') {
-      this.#refuse(selector, answerer, 'actor-stopped', this.#stoppedError())
+      this.#refuse(selector, answerer, 'actor-stopped', this.#stoppedError(), peer)
       return true
     }
     const capacity = this.#definition?.mailbox.capacity ?? STARTING_CAPACITY
     if (this.#mailbox.size >= capacity && selector >= FIRST_SELECTOR && !this.#makeRoom()) {
-      this.#refuse(selector, answerer, 'mailbox-full', this.#fullError(capacity))
+      this.#refuse(selector, answerer, 'mailbox-full', this.#fullError(capacity), peer)
       return (this.#definition?.mailbox.policy ?? 'fail') !== 'fail'
     }
-    this.#mailbox.put(selector, payload, answerer)
+    this.#mailbox.put(selector, payload, answerer, peer)
     if (this.#phase === 'active') this.#host.schedule(this)
     return true
   }
 
-  /** Like {@link deliver}, for what another process sent: checked against the schema first. */
-  deliverForeign(selector: number, payload: unknown, answerer: Answerer | undefined): void {
-    if (this.#phase === 'starting') {
-      this.deliver(selector, new Unchecked(payload), answerer)
-      return
+  /** Like {@link deliver}, for what another node sent: whether it may, and whether it fits the schema, is checked first. */
+  deliverForeign(selector: number, payload: unknown, answerer: Answerer | undefined, origin: Origin): void {
+    const { identity } = origin
+    const reach = origin.reachOf(this.address)
+    if (reach === undefined) {
+      this.#forbid(selector, answerer, identity)
+    } else if (this.#phase === 'starting') {
+      this.deliver(selector, new Unchecked(payload, reach), answerer, identity)
+    } else {
+      const checked = this.#check(selector, payload, reach, answerer, identity)
+      if (checked !== undefined) this.deliver(selector, checked.payload, answerer, identity)
     }
-    const checked = this.#phase === 'stopped' ? { payload } : this.#check(selector, payload, answerer)
-    if (checked !== undefined) this.deliver(selector, checked.payload, answerer)
   }
 
   /** Handles up to `budget` messages. @returns how many. */
@@ -155,24 +164,29 @@ export class Cell {
     this.#isStopRequested = true
   }
 
-  readonly #handle = (selector: number, payload: unknown, answerer: Answerer | undefined): void => {
+  readonly #handle = (
+    selector: number,
+    payload: unknown,
+    answerer: Answerer | undefined,
+    peer: PeerIdentity | undefined,
+  ): void => {
     if (selector < FIRST_SELECTOR) {
       this.#handleSignal(selector, answerer)
       return
     }
     const type = this.#messageType(selector)
     if (type === undefined) {
-      this.#refuse(selector, answerer, 'unknown-message', this.#unknownError(selector))
+      this.#refuse(selector, answerer, 'unknown-message', this.#unknownError(selector), peer)
       return
     }
     this.#host.onHandled()
     const handler = this.#definition?.on[type.name] as (state: unknown, payload: unknown, context: ActorContext) => unknown
     try {
-      const result = handler(this.#state, payload, this.#context)
-      if (isPromiseLike(result)) this.#await(result, type, answerer)
+      const result = handler(this.#state, payload, this.#life.contextFor(peer))
+      if (isPromiseLike(result)) this.#await(result, type, answerer, peer)
       else this.#settle(result, answerer)
     } catch (error) {
-      this.#fail(error, type, answerer)
+      this.#fail(error, type, answerer, peer)
     }
   }
 
@@ -185,7 +199,12 @@ export class Cell {
     }
   }
 
-  #await(result: PromiseLike<unknown>, type: MessageType, answerer: Answerer | undefined): void {
+  #await(
+    result: PromiseLike<unknown>,
+    type: MessageType,
+    answerer: Answerer | undefined,
+    peer: PeerIdentity | undefined,
+  ): void {
     this.#phase = 'busy'
     this.#host.suspend(this)
     // A thenable of someone else's may throw, or call back twice: a promise of ours does neither.
@@ -197,7 +216,7 @@ export class Cell {
       },
       (error: unknown) => {
         this.#goOn(() => {
-          this.#fail(error, type, answerer)
+          this.#fail(error, type, answerer, peer)
         })
       },
     )
@@ -215,33 +234,33 @@ export class Cell {
     if (this.#isStopRequested) this.#end('actor-stopped', this.#stoppedError())
   }
 
-  #fail(error: unknown, type: MessageType, answerer: Answerer | undefined): void {
+  #fail(error: unknown, type: MessageType, answerer: Answerer | undefined, peer: PeerIdentity | undefined): void {
     answerer?.fail(
       new SzmqError('ERR_SZMQ_HANDLER_FAILED', `${this.path} failed on '${type.name}': ${messageOf(error)}`, { cause: error }),
     )
     // It ended while its async handler ran.
     if (this.#phase === 'stopped' || this.#definition === undefined) return
     const decision = this.#intensity.decide(this.#definition.supervision, this.#host.now())
-    this.#host.onFailure({ path: this.path, message: type.name, error, decision })
+    this.#host.onFailure({ path: this.path, message: type.name, error, decision, peer })
     if (decision === 'stop' || this.#isStopRequested) {
       this.#end('actor-stopped', this.#stoppedError())
     } else if (decision === 'restart') {
-      this.#context.abort()
-      this.#context = new CellContext(this, this.#host)
+      this.#life.end()
+      this.#life = new CellLife(this, this.#host)
       this.#makeState(this.#definition, 'restart')
     }
   }
 
   #makeState(definition: AnyDefinition, occasion: 'start' | 'restart'): boolean {
     try {
-      this.#state = definition.state(this.#context)
+      this.#state = definition.state(this.#life.contextFor(undefined))
     } catch (error) {
       const failure = new SzmqError(
         'ERR_SZMQ_SPAWN_FAILED',
         `${this.path} could not ${occasion}: making its state failed: ${messageOf(error)}`,
         { cause: error },
       )
-      this.#host.onFailure({ path: this.path, message: occasion, error, decision: 'stop' })
+      this.#host.onFailure({ path: this.path, message: occasion, error, decision: 'stop', peer: undefined })
       this.#end('spawn-failed', failure)
       return false
     }
@@ -253,54 +272,72 @@ export class Cell {
     if (this.#phase === 'stopped') return
     this.#phase = 'stopped'
     this.#state = undefined
-    this.#context.abort()
+    this.#life.end()
     this.#host.suspend(this)
     while (this.#mailbox.size > 0) {
-      this.#mailbox.take((selector, _payload, answerer) => {
-        this.#refuse(selector, answerer, reason, error)
+      this.#mailbox.take((selector, _payload, answerer, peer) => {
+        this.#refuse(selector, answerer, reason, error, peer)
       })
     }
     this.#wakeReadyWaiters()
     this.#host.onStopped(this)
   }
 
-  /** What other processes sent before the schemas were here. */
+  /** What other nodes sent before the names and the schemas of the messages were here. */
   #checkWaiting(): void {
     const waiting = this.#mailbox
     this.#mailbox = new Mailbox()
     while (waiting.size > 0) {
-      waiting.take((selector, payload, answerer) => {
-        const checked = payload instanceof Unchecked ? this.#check(selector, payload.payload, answerer) : { payload }
-        if (checked !== undefined) this.#mailbox.put(selector, checked.payload, answerer)
+      waiting.take((selector, payload, answerer, peer) => {
+        const checked =
+          payload instanceof Unchecked ? this.#check(selector, payload.payload, payload.reach, answerer, peer) : { payload }
+        if (checked !== undefined) this.#mailbox.put(selector, checked.payload, answerer, peer)
       })
     }
   }
 
   /** The payload as its schema gives it out; undefined when the message was refused. */
-  #check(selector: number, payload: unknown, answerer: Answerer | undefined): { readonly payload: unknown } | undefined {
+  #check(
+    selector: number,
+    payload: unknown,
+    reach: Reach,
+    answerer: Answerer | undefined,
+    peer: PeerIdentity | undefined,
+  ): { readonly payload: unknown } | undefined {
     const type = this.#messageType(selector)
-    if (type === undefined) return { payload }
+    if (reach !== 'all' && (type === undefined || !reach.has(type.name))) return this.#forbid(selector, answerer, peer)
+    if (type === undefined || this.isStopped) return { payload }
     try {
       return { payload: parsePayload(type.spec.message, payload, `message '${type.name}' to ${this.path}`) }
     } catch (error) {
-      this.#refuse(selector, answerer, 'bad-message', error as SzmqError)
+      this.#refuse(selector, answerer, 'bad-message', error as SzmqError, peer)
       return undefined
     }
+  }
+
+  #forbid(selector: number, answerer: Answerer | undefined, peer: PeerIdentity | undefined): undefined {
+    this.#refuse(selector, answerer, 'not-authorized', notAuthorized(), peer)
   }
 
   /** Drops the oldest message if the policy says so; not a signal, behind which nothing will be handled anyway. */
   #makeRoom(): boolean {
     if (this.#definition?.mailbox.policy !== 'drop-old' || (this.#mailbox.nextSelector ?? 0) < FIRST_SELECTOR) return false
-    this.#mailbox.take((selector, _payload, answerer) => {
-      this.#refuse(selector, answerer, 'mailbox-full', this.#fullError(this.#mailbox.size + 1))
+    this.#mailbox.take((selector, _payload, answerer, peer) => {
+      this.#refuse(selector, answerer, 'mailbox-full', this.#fullError(this.#mailbox.size + 1), peer)
     })
     return true
   }
 
-  #refuse(selector: number, answerer: Answerer | undefined, reason: DeadLetterReason, error: SzmqError): void {
+  #refuse(
+    selector: number,
+    answerer: Answerer | undefined,
+    reason: DeadLetterReason,
+    error: SzmqError,
+    peer: PeerIdentity | undefined,
+  ): void {
     if (selector === Signal.stop) answerer?.answer(undefined)
     else {
-      this.#host.onDeadLetter(reason, this.#messageType(selector)?.name ?? `#${selector}`, this.path)
+      this.#host.onDeadLetter(reason, this.#messageType(selector)?.name ?? `#${selector}`, this.path, peer)
       answerer?.fail(error)
     }
   }
@@ -339,34 +376,43 @@ export class Cell {
 /** Until the definition is here and says otherwise. */
 const STARTING_CAPACITY = 10_000
 
-/** A payload from another process that waits for its schema. */
+/** A payload from another node that waits for its schema, and for the name of its message. */
 class Unchecked {
   readonly payload: unknown
+  /** What its sender may send to this actor. */
+  readonly reach: Reach
 
-  constructor(payload: unknown) {
+  constructor(payload: unknown, reach: Reach) {
     this.payload = payload
+    this.reach = reach
   }
 }
 
-class CellContext implements ActorContext {
-  readonly #cell: Cell
+/** What all contexts of an actor share until it restarts. */
+class CellLife {
+  readonly cell: Cell
   readonly #host: CellHost
   #self: ActorRef | undefined
   #abort: AbortController | undefined
   #isOver = false
+  readonly #local = new CellContext(this, undefined)
+  /** For the node that sent last. */
+  #foreign: CellContext | undefined
 
   constructor(cell: Cell, host: CellHost) {
-    this.#cell = cell
+    this.cell = cell
     this.#host = host
   }
 
-  get self(): ActorRef {
-    this.#self ??= this.#host.refTo(this.#cell)
-    return this.#self
+  contextFor(peer: PeerIdentity | undefined): CellContext {
+    if (peer === undefined) return this.#local
+    if (this.#foreign?.peer !== peer) this.#foreign = new CellContext(this, peer)
+    return this.#foreign
   }
 
-  get path(): string {
-    return this.#cell.path
+  get self(): ActorRef {
+    this.#self ??= this.#host.refTo(this.cell)
+    return this.#self
   }
 
   get signal(): AbortSignal {
@@ -377,13 +423,36 @@ class CellContext implements ActorContext {
     return this.#abort.signal
   }
 
-  stop(): void {
-    this.#cell.requestStop()
-  }
-
-  abort(): void {
+  end(): void {
     this.#isOver = true
     this.#abort?.abort()
+  }
+}
+
+/** Never changes: whatever a handler leaves behind still sees the peer of its own message. */
+class CellContext implements ActorContext {
+  readonly #life: CellLife
+  readonly peer: PeerIdentity | undefined
+
+  constructor(life: CellLife, peer: PeerIdentity | undefined) {
+    this.#life = life
+    this.peer = peer
+  }
+
+  get self(): ActorRef {
+    return this.#life.self
+  }
+
+  get path(): string {
+    return this.#life.cell.path
+  }
+
+  get signal(): AbortSignal {
+    return this.#life.signal
+  }
+
+  stop(): void {
+    this.#life.cell.requestStop()
   }
 }
 

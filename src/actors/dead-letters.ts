@@ -1,3 +1,5 @@
+import type { PeerIdentity } from '../transport/index.ts'
+
 /** Why a message found no actor. */
 export type DeadLetterReason =
   | 'no-such-actor'
@@ -10,6 +12,8 @@ export type DeadLetterReason =
   | 'thread-lost'
   | 'node-lost'
   | 'refused'
+  /** Another node sent it, and `authorize` does not let that node send this to that actor. */
+  | 'not-authorized'
   | 'system-stopped'
 
 /** A message that was sent and not handled. Never leaves the process; the payload is not kept. */
@@ -19,6 +23,8 @@ export interface DeadLetter {
   readonly message: string
   /** Path or address of the receiver. */
   readonly to: string
+  /** Who sent it, if another node did; undefined for messages of this node. */
+  readonly peer: PeerIdentity | undefined
 }
 
 /** Counts every dead letter of a thread by reason, and tells whoever listens. */

@@ -1,11 +1,17 @@
+import { isDeepStrictEqual } from 'node:util'
 import { SzmqError } from '../shared/errors.ts'
 import {
   connectToNode,
+  createMessageCodec,
+  createNodeEngines,
+  describeIdentity,
   identityDigest,
+  judgePeer,
   listenForNodes,
   type readNodeCredentials,
   type LinkEvent,
   type LinkLimits,
+  type NodeEngines,
   type NodeIdentity,
   type NodeLink,
   type NodeListener,
@@ -13,10 +19,11 @@ import {
 } from '../transport/index.ts'
 import { authorityOf, parseAddress } from './address.ts'
 import type { AskOptions } from './ask-table.ts'
+import { Origin } from './origin.ts'
 import type { RefShape } from './ref-shape.ts'
 import { readResolveAnswer } from './resolve.ts'
 import type { Runtime } from './runtime.ts'
-import { Signal, type ResolvePayload } from './signal.ts'
+import { RUNTIME_ID, Signal, type ResolvePayload } from './signal.ts'
 import type { LinkPort, Switchboard } from './switchboard.ts'
 import type { LinkInfo, NodeOptions, SystemEvent } from './system.ts'
 import { HOST_THREAD } from './thread-end.driver.ts'
@@ -25,6 +32,8 @@ export type Credentials = Awaited<ReturnType<typeof readNodeCredentials>>
 
 export interface NodeLinksOptions {
   readonly node: NodeOptions
+  /** Name of the system. */
+  readonly system: string
   readonly local: NodeIdentity
   readonly credentials: Credentials
   readonly switchboard: Switchboard
@@ -36,26 +45,36 @@ export interface NodeLinksOptions {
   readonly bury: (batch: Uint8Array, to: string) => void
 }
 
+/** A link that is up, as the switchboard sees it. */
+interface UpPort extends LinkPort {
+  origin: Origin
+}
+
 /** One outgoing link: the node it leads to, once that is known. */
 interface Outgoing {
   readonly up: Promise<LinkPort>
   readonly nodeLink: NodeLink
+  /** Why the link is being ended by us, be it because the other side refused us. */
+  dismissal: SzmqError | undefined
 }
 
 /** The links of one node to others, made by either side. */
 export class NodeLinks {
   readonly #options: NodeLinksOptions
-  readonly #credentials: Credentials
+  readonly #engines: NodeEngines
   readonly #nodeLinks = new Set<NodeLink>()
   /** Links that are being ended because of what came over them. Nothing more of them is taken. */
   readonly #dismissed = new Map<NodeLink, SzmqError>()
+  /** By the links that are up. */
+  readonly #origins = new Map<NodeLink, Origin>()
   readonly #outgoing = new Map<string, Outgoing>()
   #listener: NodeListener | undefined
+  #nextNumber = 1
   #onEmpty: (() => void) | undefined
 
   private constructor(options: NodeLinksOptions) {
     this.#options = options
-    this.#credentials = options.credentials
+    this.#engines = createNodeEngines(options.credentials)
   }
 
   static async open(options: NodeLinksOptions): Promise<NodeLinks> {
@@ -64,7 +83,7 @@ export class NodeLinks {
     if (listen !== undefined) {
       links.#listener = await listenForNodes({
         endpoint: listen,
-        credentials: links.#credentials,
+        engines: links.#engines,
         local: options.local,
         ...limitsOf(options.node),
         onLink: (nodeLink) => links.#follow(nodeLink, 'a node that calls'),
@@ -81,7 +100,7 @@ export class NodeLinks {
   infos(): readonly LinkInfo[] {
     const infos: LinkInfo[] = []
     for (const nodeLink of this.#nodeLinks) {
-      const info = infoOf(nodeLink)
+      const info = this.#dismissed.has(nodeLink) ? undefined : this.#infoOf(nodeLink)
       if (info !== undefined) infos.push(info)
     }
     return infos
@@ -100,15 +119,16 @@ export class NodeLinks {
     readonly shape: RefShape
   }> {
     const { host, port, system, path } = parseAddress(address)
-    const link = await within(this.#linkTo(host, port), `resolving ${address}`, options)
+    const outgoing = this.#linkTo(host, port)
+    const link = await within(outgoing.up, `resolving ${address}`, options)
     const payload: ResolvePayload = { system, path }
-    const answer = await runtime.askRuntime(
-      { node: link.node, thread: HOST_THREAD },
-      Signal.resolve,
-      payload,
-      `resolving ${address}`,
-      options,
-    )
+    const answer = await runtime
+      .askRuntime({ node: link.node, thread: HOST_THREAD }, Signal.resolve, payload, `resolving ${address}`, options)
+      .catch((error: unknown) => {
+        // That the link is gone says less than why.
+        const isLost = error instanceof SzmqError && error.code === 'ERR_SZMQ_NODE_LOST'
+        throw isLost ? (outgoing.dismissal ?? error) : error
+      })
     return { node: link.node, path, ...readResolveAnswer(answer) }
   }
 
@@ -144,10 +164,10 @@ export class NodeLinks {
     for (const { nodeLink } of this.#outgoing.values()) nodeLink.dispose()
   }
 
-  #linkTo(host: string, port: number): Promise<LinkPort> {
+  #linkTo(host: string, port: number): Outgoing {
     const key = `${host}:${port}`
     const known = this.#outgoing.get(key)
-    if (known !== undefined) return known.up
+    if (known !== undefined) return known
     let settle: { readonly resolve: (port: LinkPort) => void; readonly reject: (error: SzmqError) => void } | undefined
     const up = new Promise<LinkPort>((resolve, reject) => {
       settle = { resolve, reject }
@@ -155,13 +175,18 @@ export class NodeLinks {
     up.catch(() => {})
     let follow: ((event: LinkEvent) => void) | undefined
     const nodeLink = connectToNode(
-      { host, port, credentials: this.#credentials, local: this.#options.local, ...limitsOf(this.#options.node) },
+      { host, port, engines: this.#engines, local: this.#options.local, ...limitsOf(this.#options.node) },
       (event) => {
         follow?.(event)
-        if (event.kind === 'up') {
+        const dismissal = this.#dismissed.get(nodeLink)
+        if (dismissal !== undefined) {
+          outgoing.dismissal = dismissal
+          settle?.reject(dismissal)
+        } else if (event.kind === 'up') {
           const link = this.#options.switchboard.linkTo(event.peer.incarnation)
           if (link !== undefined) settle?.resolve(link)
-        } else if (event.kind === 'down') {
+        }
+        if (event.kind === 'down') {
           this.#outgoing.delete(key)
           nodeLink.dispose()
           settle?.reject(event.error ?? new SzmqError('ERR_SZMQ_NODE_LOST', `${key} said bye`))
@@ -169,32 +194,39 @@ export class NodeLinks {
       },
     )
     follow = this.#follow(nodeLink, key)
-    this.#outgoing.set(key, { up, nodeLink })
-    return up
+    const outgoing: Outgoing = { up, nodeLink, dismissal: undefined }
+    this.#outgoing.set(key, outgoing)
+    return outgoing
   }
 
   /** What happens on one link, from its first event to `down`. */
   #follow(nodeLink: NodeLink, who: string): (event: LinkEvent) => void {
     const { switchboard, onEvent, onNodeLost, onNodeRoom, bury } = this.#options
 
-    let port: LinkPort | undefined
+    let port: UpPort | undefined
     this.#nodeLinks.add(nodeLink)
     return (event) => {
       switch (event.kind) {
         case 'up': {
-          const forged = whyForged(event)
-          if (forged !== undefined) {
-            this.#dismissLink(nodeLink, forged)
+          const origin = this.#judge(event.peer, event.facts.peer)
+          if (origin instanceof SzmqError) {
+            this.#refuse(nodeLink, event.peer.name, event.facts.peer, origin)
             return
           }
-          port = portTo(nodeLink, event.peer)
+          this.#origins.set(nodeLink, origin)
+          port = portTo(nodeLink, event.peer, this.#nextNumber, origin)
+          this.#nextNumber += 1
           switchboard.addLink(port)
-          const info = infoOf(nodeLink)
+          const info = this.#infoOf(nodeLink)
           if (info !== undefined) onEvent({ kind: 'link.up', link: info })
           return
         }
         case 'batch':
           if (port === undefined || this.#dismissed.has(nodeLink)) return
+          if (event.to === REFUSAL_THREAD) {
+            this.#dismissLink(nodeLink, refusedBy(port.name))
+            return
+          }
           switchboard.onArrival(port, event.sequence, event.to, event.from, event.body)
           return
         case 'room':
@@ -203,27 +235,76 @@ export class NodeLinks {
           onNodeRoom(port.node)
           return
         case 'suspended':
-          onEvent({ kind: 'link.suspended', peer: port?.name ?? who, reason: event.error.message })
+          onEvent({
+            kind: 'link.suspended',
+            peer: port?.name ?? who,
+            identity: port?.origin.identity,
+            reason: event.error.message,
+          })
           return
         case 'resumed':
-          onEvent({ kind: 'link.resumed', peer: port?.name ?? who })
+          if (port === undefined || this.#dismissed.has(nodeLink) || !this.#recognize(nodeLink, port)) return
+          onEvent({ kind: 'link.resumed', peer: port.name, identity: port.origin.identity })
           return
         case 'down': {
           this.#nodeLinks.delete(nodeLink)
+          this.#origins.delete(nodeLink)
           const peer = port?.name ?? who
           const error = this.#dismissed.get(nodeLink) ?? event.error
           this.#dismissed.delete(nodeLink)
+          const identity = port?.origin.identity ?? nodeLink.link.facts?.peer
           if (port !== undefined) {
             switchboard.removeLink(port)
             for (const batch of event.unacknowledged) bury(batch, `node ${peer}`)
             onNodeLost(port.node, lossOf(peer, error))
           }
-          onEvent({ kind: 'link.down', peer, reason: error?.message, code: error?.code })
+          onEvent({ kind: 'link.down', peer, identity, reason: error?.message, code: error?.code })
           if (this.#nodeLinks.size === 0) this.#onEmpty?.()
           return
         }
       }
     }
+  }
+
+  /** Is the peer the node that it says, and what may it reach? */
+  #judge({ incarnation }: NodeIdentity, identity: PeerIdentity): Origin | SzmqError {
+    const forged = whyForged(incarnation, identity)
+    if (forged !== undefined) return forged
+    const { node, system } = this.#options
+    const judgement = judgePeer(identity, node.authorize)
+    if (judgement.kind === 'refused') return judgement.error
+    return new Origin({ node: incarnation, identity, system, grant: judgement.grant })
+  }
+
+  /** A peer that comes back from a reset may show a renewed certificate: the same names, so the same node, but it is judged anew. */
+  #recognize(nodeLink: NodeLink, port: UpPort): boolean {
+    const { peer, facts } = nodeLink.link
+    if (peer === undefined || facts === undefined || isDeepStrictEqual(facts.peer, port.origin.identity)) return true
+    const origin = this.#judge(peer, facts.peer)
+    if (origin instanceof SzmqError) {
+      this.#refuse(nodeLink, peer.name, facts.peer, origin)
+      return false
+    }
+    port.origin = origin
+    this.#origins.set(nodeLink, origin)
+    return true
+  }
+
+  /** The peer is told that it is refused, not why. */
+  #refuse(nodeLink: NodeLink, peer: string, identity: PeerIdentity, error: SzmqError): void {
+    this.#options.onEvent({ kind: 'link.refused', peer, identity, reason: error.message, code: error.code })
+    nodeLink.link.send(REFUSAL_THREAD, HOST_THREAD, REFUSAL)
+    this.#dismissLink(nodeLink, error)
+  }
+
+  #infoOf(nodeLink: NodeLink): LinkInfo | undefined {
+    const { link, wire } = nodeLink
+    const { peer, facts, handshakeMs } = link
+    const origin = this.#origins.get(nodeLink)
+    if (origin === undefined || peer === undefined || facts === undefined || handshakeMs === undefined) return undefined
+    const { identity, grant } = origin.facts
+    const batches = { ...link.counters }
+    return { peer: peer.name, identity, access: grant, tls: facts, handshakeMs, batches, wire: { ...wire } }
   }
 }
 
@@ -266,29 +347,44 @@ export function createIncarnation(nonce: string, identity: PeerIdentity | undefi
   return identity === undefined ? nonce : `${nonce}.${identityDigest(identity)}`
 }
 
-function whyForged({ peer, facts }: Extract<LinkEvent, { kind: 'up' }>): SzmqError | undefined {
-  if (peer.incarnation.endsWith(`.${identityDigest(facts.peer)}`)) return undefined
+function whyForged(incarnation: string, identity: PeerIdentity): SzmqError | undefined {
+  if (isIncarnation(incarnation) && incarnation.endsWith(`.${identityDigest(identity)}`)) return undefined
   return new SzmqError(
     'ERR_SZMQ_WRONG_NAME',
-    `a peer that proved to be ${facts.peer.subject} claims to be node ${peer.incarnation}, which does not belong to its certificate`,
+    `a peer that proved to be ${describeIdentity(identity)} claims to be node ${incarnation}, which does not belong to its certificate`,
   )
 }
 
-function portTo({ link }: NodeLink, { incarnation, name }: NodeIdentity): LinkPort {
+/** Nothing that could be taken for another destination, or that does not fit the head of a batch. */
+function isIncarnation(text: string): boolean {
+  return /^[\w.-]{1,64}$/.test(text)
+}
+
+/**
+ * A batch for this thread, which no node has, says: you are refused. A thread of its own, so that it is seen at once, and a batch without
+ * messages, so that it counts for nothing where it is not understood.
+ */
+const REFUSAL_THREAD = 255
+const REFUSAL = createMessageCodec().encode([RUNTIME_ID, Signal.refused * 2, undefined])
+
+function refusedBy(peer: string): SzmqError {
+  return new SzmqError(
+    'ERR_SZMQ_NOT_AUTHORIZED',
+    `node ${peer} knows who we are and does not let us in; its \`authorize\` decides, and its log says why`,
+  )
+}
+
+function portTo({ link }: NodeLink, { incarnation, name }: NodeIdentity, number: number, origin: Origin): UpPort {
   return {
     node: incarnation,
     name,
+    number,
+    origin,
     send: (to, from, batch) => link.send(to, from, batch),
     delivered: (sequence) => {
       link.delivered(sequence)
     },
   }
-}
-
-function infoOf({ link, wire }: NodeLink): LinkInfo | undefined {
-  const { peer, facts, handshakeMs } = link
-  if (peer === undefined || facts === undefined || handshakeMs === undefined) return undefined
-  return { peer: peer.name, tls: facts, handshakeMs, batches: { ...link.counters }, wire: { ...wire } }
 }
 
 function lossOf(peer: string, error: SzmqError | undefined): string {

@@ -1,19 +1,28 @@
 import { SzmqError } from '../shared/errors.ts'
 import type { Answerer } from './answerer.ts'
+import { notAuthorized, type Origin } from './origin.ts'
 import type { ActorRef } from './ref.ts'
 import { decodeShape, encodeShape, type RefShape } from './ref-shape.ts'
 import type { ResolveAnswer, ResolvePayload } from './signal.ts'
 
-/** Answers another node that asks who is at a path. Says no more than it must. */
+/**
+ * Answers another node that asks who is at a path. Says no more than it must: about a path where it may not reach anything the answer is
+ * ERR_SZMQ_NOT_AUTHORIZED, whether or not there is an actor.
+ */
 export function answerResolve(
   payload: unknown,
   answerer: Answerer,
   system: string,
   actors: ReadonlyMap<string, ActorRef>,
+  origin: Origin,
 ): void {
   const asked = (typeof payload === 'object' && payload !== null ? payload : {}) as Partial<ResolvePayload>
   if (typeof asked.path !== 'string' || typeof asked.system !== 'string') {
     answerer.fail(new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'a request to resolve a path does not have the expected form'))
+    return
+  }
+  if (origin.reachOfPath(`${asked.system}${asked.path}`) === undefined) {
+    answerer.fail(notAuthorized())
     return
   }
   if (asked.system !== system) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.ts'
 import { messageOf, SzmqError } from '../shared/errors.ts'
-import { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES, type MessageCodec } from '../transport/index.ts'
+import { MAX_NODE_BATCH_BYTES, MAX_THREAD_BATCH_BYTES, type MessageCodec, type PeerIdentity } from '../transport/index.ts'
 import type { Answerer } from './answerer.ts'
 import { AskTable, type AskOptions } from './ask-table.ts'
 import { readBatch } from './batch.ts'
@@ -8,6 +8,7 @@ import { Cell, type ActorFailure, type CellHost } from './cell.ts'
 import { DeadLetters, type DeadLetter, type DeadLetterReason } from './dead-letters.ts'
 import { findDefinition, type AnyDefinition } from './define-actor.ts'
 import { Dispatcher, MESSAGES_PER_TURN, type Turns } from './dispatcher.ts'
+import { notAuthorized, type Origin } from './origin.ts'
 import { Outbox, readFailure, type Undelivered } from './outbox.ts'
 import { FIRST_SELECTOR, type MessageType } from './protocol.ts'
 import { ActorRef, type ActorAddress, type Route } from './ref.ts'
@@ -20,6 +21,11 @@ export interface Peer {
   readonly node: string | undefined
   readonly thread: number
 }
+
+/** Where a batch comes from: a thread of this node, or over a link, which knows who is at its far end. */
+export type Source =
+  | { readonly node: undefined; readonly thread: number }
+  | { readonly node: string; readonly thread: number; readonly origin: Origin }
 
 export interface RuntimeDependencies {
   readonly clock: Clock
@@ -36,7 +42,7 @@ export interface RuntimeDependencies {
   readonly onActorStopped?: (address: ActorAddress) => void
   readonly onDeadLetter: (letter: DeadLetter) => void
   /** Answers what another node asks the runtime itself. Only the host thread can. */
-  readonly onForeignRequest?: (selector: number, payload: unknown, answerer: Answerer) => void
+  readonly onForeignRequest?: (selector: number, payload: unknown, answerer: Answerer, origin: Origin) => void
 }
 
 /** The actors of one thread, and everything that reaches or leaves them. Sans-IO. */
@@ -143,16 +149,17 @@ export class Runtime implements CellHost {
   }
 
   /**
-   * Takes a batch from `peer` in.
+   * Takes a batch in. What its messages may reach, and who the handlers are told has sent them, is decided by `source` alone.
    * @throws ERR_SZMQ_MALFORMED_MESSAGE; what stood in front of the fault was delivered.
    */
-  deliver(batch: Uint8Array, peer: Peer): void {
+  deliver(batch: Uint8Array, source: Source): void {
     const values = this.#codec.decode(batch)
-    const outbox = this.#outboxTo(peer)
-    const isForeign = peer.node !== undefined
+    const outbox = this.#outboxTo({ node: source.node, thread: source.thread })
+    const origin = source.node === undefined ? undefined : source.origin
     readBatch(values, outbox.destination, (target, selector, payload, askId) => {
-      if (target === RUNTIME_ID) this.#takeSignal(selector, payload, askId, outbox, isForeign)
-      else this.#deliverTo(target, selector, payload, askId, outbox, isForeign)
+      if (target === RUNTIME_ID) this.#takeSignal(selector, payload, askId, outbox, origin)
+      else if (origin === undefined) this.#deliverTo(target, selector, payload, askId, outbox)
+      else this.#deliverForeign(target, selector, payload, askId, outbox, origin)
     })
   }
 
@@ -186,13 +193,13 @@ export class Runtime implements CellHost {
   }
 
   /** Counts what a batch held that could not be delivered. What cannot be read counts as one message. */
-  bury(batch: Uint8Array, reason: DeadLetterReason, to: string): void {
+  bury(batch: Uint8Array, reason: DeadLetterReason, to: string, peer?: PeerIdentity): void {
     try {
       readBatch(this.#codec.decode(batch), to, (_target, selector) => {
-        if (selector >= FIRST_SELECTOR) this.onDeadLetter(reason, `#${selector}`, to)
+        if (selector >= FIRST_SELECTOR) this.onDeadLetter(reason, `#${selector}`, to, peer)
       })
     } catch {
-      this.onDeadLetter('bad-message', 'unreadable', to)
+      this.onDeadLetter('bad-message', 'unreadable', to, peer)
     }
   }
 
@@ -241,8 +248,8 @@ export class Runtime implements CellHost {
     this.#handled += 1
   }
 
-  onDeadLetter(reason: DeadLetterReason, message: string, to: string): void {
-    this.#deadLetters.add({ reason, message, to })
+  onDeadLetter(reason: DeadLetterReason, message: string, to: string, peer?: PeerIdentity): void {
+    this.#deadLetters.add({ reason, message, to, peer })
   }
 
   onFailure(failure: ActorFailure): void {
@@ -376,33 +383,41 @@ export class Runtime implements CellHost {
     this.#asks.failAllTo(outbox, (what) => new SzmqError(error.code, `${what}: ${error.message}. The outcome is unknown`))
   }
 
-  #deliverTo(
+  #deliverTo(target: number, selector: number, payload: unknown, askId: number | undefined, outbox: Outbox): void {
+    const cell = this.#cells.get(target)
+    const answerer = askId === undefined ? undefined : outbox.answererFor(askId)
+    if (cell !== undefined) {
+      cell.deliver(selector, payload, answerer)
+    } else if (selector >= FIRST_SELECTOR) {
+      this.onDeadLetter('no-such-actor', `#${selector}`, `actor ${target}`)
+      answerer?.fail(noSuchActor(`the actor with id ${target}`))
+    } else {
+      answerer?.answer(undefined)
+    }
+  }
+
+  /** Whether there is such an actor is told only to those who may know. */
+  #deliverForeign(
     target: number,
     selector: number,
     payload: unknown,
     askId: number | undefined,
     outbox: Outbox,
-    isForeign: boolean,
+    origin: Origin,
   ): void {
-    const cell = this.#cells.get(target)
     const answerer = askId === undefined ? undefined : outbox.answererFor(askId)
-    if (cell === undefined) {
-      if (selector >= FIRST_SELECTOR) {
-        this.onDeadLetter('no-such-actor', `#${selector}`, `actor ${target}`)
-        answerer?.fail(noSuchActor(`the actor with id ${target}`))
-      } else {
-        answerer?.answer(undefined)
-      }
-    } else if (!isForeign) {
-      cell.deliver(selector, payload, answerer)
-    } else if (selector >= FIRST_SELECTOR) {
-      cell.deliverForeign(selector, payload, answerer)
-    } else {
+    const cell = this.#cells.get(target)
+    if (selector < FIRST_SELECTOR) {
       answerer?.fail(refused(`signal ${selector}`))
+    } else if (cell !== undefined) {
+      cell.deliverForeign(selector, payload, answerer, origin)
+    } else {
+      this.onDeadLetter('no-such-actor', `#${selector}`, `actor ${target}`, origin.identity)
+      answerer?.fail(origin.mayMiss(target) ? noSuchActor(`the actor with id ${target}`) : notAuthorized())
     }
   }
 
-  #takeSignal(selector: number, payload: unknown, askId: number | undefined, outbox: Outbox, isForeign: boolean): void {
+  #takeSignal(selector: number, payload: unknown, askId: number | undefined, outbox: Outbox, origin: Origin | undefined): void {
     switch (selector) {
       case Signal.answer:
         if (askId !== undefined) this.#asks.settle(askId, outbox, payload)
@@ -411,17 +426,17 @@ export class Runtime implements CellHost {
         if (askId !== undefined) this.#asks.fail(askId, outbox, readFailure(payload))
         return
       default:
-        if (isForeign) this.#takeForeignRequest(selector, payload, askId, outbox)
-        else this.#takeOwnSignal(selector, payload, askId, outbox)
+        if (origin === undefined) this.#takeOwnSignal(selector, payload, askId, outbox)
+        else this.#takeForeignRequest(selector, payload, askId, outbox, origin)
     }
   }
 
   /** What another node may ask of the runtime is little, and only the host decides about it. */
-  #takeForeignRequest(selector: number, payload: unknown, askId: number | undefined, outbox: Outbox): void {
+  #takeForeignRequest(selector: number, payload: unknown, askId: number | undefined, outbox: Outbox, origin: Origin): void {
     if (askId === undefined) return
     const answerer = outbox.answererFor(askId)
     if (selector === Signal.resolve && this.#dependencies.onForeignRequest !== undefined) {
-      this.#dependencies.onForeignRequest(selector, payload, answerer)
+      this.#dependencies.onForeignRequest(selector, payload, answerer, origin)
     } else {
       answerer.fail(refused(`request ${selector}`))
     }

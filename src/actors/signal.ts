@@ -20,6 +20,8 @@ export const Signal = {
   nodeLost: 5,
   /** Only from the host thread, asked: what has been counted here? Answer: {@link ThreadStats}. */
   stats: 6,
+  /** Between nodes, never to a runtime: we do not let you in. The link itself takes it, see `NodeLinks`. */
+  refused: 7,
 } as const
 
 /** Id of a thread's runtime; actors' ids start above. */

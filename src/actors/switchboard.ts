@@ -1,3 +1,5 @@
+import { encodeOrigin } from './origin.codec.ts'
+import type { Origin } from './origin.ts'
 import type { PipeHead } from './pipe-head.codec.ts'
 
 /** A link to another node, as the host sees it. */
@@ -6,6 +8,10 @@ export interface LinkPort {
   readonly node: string
   /** Its name, for people. */
   readonly name: string
+  /** Number of the link on this node, never given out twice. */
+  readonly number: number
+  /** Who is at the far end, as proved in the newest handshake. */
+  readonly origin: Origin
   /** One batch from our thread `from` for their thread `to`; false: not now, {@link Switchboard.onLinkRoom} follows. */
   send(to: number, from: number, batch: Uint8Array): boolean
   /** The batch with this number was handed on: its room is free for the next one. */
@@ -18,21 +24,28 @@ export interface SwitchboardDependencies {
   readonly pipe: (thread: number, head: PipeHead, batch: Uint8Array) => boolean
   /** May the host's own runtime take more in? */
   readonly canDeliver: () => boolean
-  readonly deliver: (node: string, thread: number, batch: Uint8Array) => void
-  /** A batch that leads nowhere. */
-  readonly bury: (batch: Uint8Array, node: string) => void
+  readonly deliver: (origin: Origin, thread: number, batch: Uint8Array) => void
+  /** A thread that is gone: batches for it lead nowhere. */
+  readonly isLost: (thread: number) => boolean
+  /** A batch that leads nowhere. @param origin of one that came over a link */
+  readonly bury: (batch: Uint8Array, reason: 'node-lost' | 'thread-lost', node: string, origin: Origin | undefined) => void
   /** Thread `from` sends to a node to which there is no link. */
   readonly onUnreachable: (node: string, from: number) => void
   /** Pipes that were held back may be drained again. */
   readonly wakePipes: () => void
 }
 
-interface Arrival {
-  readonly link: LinkPort
-  readonly sequence: number
-  readonly from: number
-  readonly batch: Uint8Array
-}
+type Arrival =
+  | {
+      readonly kind: 'batch'
+      readonly link: LinkPort
+      readonly origin: Origin
+      readonly sequence: number
+      readonly from: number
+      readonly batch: Uint8Array
+    }
+  /** The link is gone: the thread may forget it. */
+  | { readonly kind: 'farewell'; readonly link: LinkPort }
 
 /**
  * The host's crossing between pipes and links: batches pass through without being unpacked. Each queue in it is bounded by what
@@ -45,12 +58,15 @@ export class Switchboard {
   readonly #links = new Map<string, LinkPort[]>()
   /** Batches from links for each thread. */
   readonly #arrivals: Arrival[][]
+  /** Who each thread was told is at the far end of a link: only threads that get batches of it are. */
+  readonly #introduced: Map<LinkPort, Origin>[]
   /** One batch at most from each thread, waiting for its link. */
   readonly #departures = new Map<number, { readonly node: string; readonly to: number; readonly batch: Uint8Array }>()
 
   constructor(dependencies: SwitchboardDependencies) {
     this.#dependencies = dependencies
     this.#arrivals = Array.from({ length: dependencies.threads }, () => [])
+    this.#introduced = Array.from({ length: dependencies.threads }, () => new Map<LinkPort, Origin>())
   }
 
   linkTo(node: string): LinkPort | undefined {
@@ -68,10 +84,13 @@ export class Switchboard {
     const others = (this.#links.get(link.node) ?? []).filter((other) => other !== link)
     if (others.length > 0) this.#links.set(link.node, others)
     else this.#links.delete(link.node)
-    for (const queue of this.#arrivals) {
+    for (const [thread, queue] of this.#arrivals.entries()) {
       const gone = queue.filter((arrival) => arrival.link === link)
       queue.splice(0, queue.length, ...queue.filter((arrival) => arrival.link !== link))
-      for (const { batch } of gone) this.#dependencies.bury(batch, link.node)
+      for (const arrival of gone) {
+        if (arrival.kind === 'batch') this.#dependencies.bury(arrival.batch, 'node-lost', link.node, arrival.origin)
+      }
+      if (this.#introduced[thread]?.delete(link) === true) this.#enqueue(thread, queue, { kind: 'farewell', link })
     }
     if (others.length > 0) this.onLinkRoom(link.node)
     else this.#buryDepartures(link.node)
@@ -82,7 +101,7 @@ export class Switchboard {
     for (const [from, departure] of this.#departures) {
       if (departure.node !== node) continue
       this.#departures.delete(from)
-      this.#dependencies.bury(departure.batch, node)
+      this.#dependencies.bury(departure.batch, 'node-lost', node, undefined)
     }
   }
 
@@ -119,41 +138,67 @@ export class Switchboard {
   /** A batch came over a link. */
   onArrival(link: LinkPort, sequence: number, to: number, from: number, batch: Uint8Array): void {
     const queue = this.#arrivals[to]
+    const { origin } = link
     if (queue === undefined) {
       // No such thread here: the peer is confused, or hostile.
-      this.#dependencies.bury(batch, link.node)
+      this.#dependencies.bury(batch, 'node-lost', link.node, origin)
       link.delivered(sequence)
       return
     }
-    queue.push({ link, sequence, from, batch })
-    if (queue.length === 1) this.handOn(to)
+    this.#enqueue(to, queue, { kind: 'batch', link, origin, sequence, from, batch })
   }
 
   /** The pipe to `thread`, or the host's own runtime, can take more. */
   handOn(thread: number): void {
     const queue = this.#arrivals[thread] ?? []
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
-      const { link, sequence, from, batch } = next
       // Out of the queue first: handing on may end links, and with them what else waits here.
       queue.shift()
-      if (!this.#handOnOne(thread, link.node, from, batch)) {
+      if (!this.#handOnOne(thread, next)) {
         queue.unshift(next)
         return
       }
-      link.delivered(sequence)
+      if (next.kind === 'batch') next.link.delivered(next.sequence)
     }
   }
 
+  #enqueue(thread: number, queue: Arrival[], arrival: Arrival): void {
+    queue.push(arrival)
+    if (queue.length === 1) this.handOn(thread)
+  }
+
   #refuse(node: string, from: number, batch: Uint8Array): true {
-    this.#dependencies.bury(batch, node)
+    this.#dependencies.bury(batch, 'node-lost', node, undefined)
     this.#dependencies.onUnreachable(node, from)
     return true
   }
 
-  #handOnOne(thread: number, node: string, from: number, batch: Uint8Array): boolean {
-    if (thread !== 0) return this.#dependencies.pipe(thread, { kind: 'fromNode', node, thread: from }, batch)
-    if (!this.#dependencies.canDeliver()) return false
-    this.#dependencies.deliver(node, from, batch)
+  #handOnOne(thread: number, arrival: Arrival): boolean {
+    const { pipe, canDeliver, deliver, isLost, bury } = this.#dependencies
+    if (isLost(thread)) {
+      if (arrival.kind === 'batch') bury(arrival.batch, 'thread-lost', arrival.link.node, arrival.origin)
+      return true
+    }
+    const link = arrival.link.number
+    if (arrival.kind === 'farewell') return pipe(thread, { kind: 'originGone', link }, NOTHING)
+    const { origin, from, batch } = arrival
+    if (thread === HOST_THREAD) {
+      if (!canDeliver()) return false
+      deliver(origin, from, batch)
+      return true
+    }
+    return this.#introduce(thread, arrival.link, origin) && pipe(thread, { kind: 'fromLink', link, thread: from }, batch)
+  }
+
+  /** In front of the first batch: whoever gets it knows who sent it. @returns false: not now */
+  #introduce(thread: number, link: LinkPort, origin: Origin): boolean {
+    const introduced = this.#introduced[thread]
+    if (introduced?.get(link) === origin) return true
+    if (!this.#dependencies.pipe(thread, { kind: 'origin', link: link.number }, encodeOrigin(origin))) return false
+    introduced?.set(link, origin)
     return true
   }
 }
+
+const HOST_THREAD = 0
+const NOTHING = new Uint8Array(0)

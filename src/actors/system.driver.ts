@@ -100,6 +100,7 @@ class System implements ActorSystem {
     if (node === undefined || this.#credentials === undefined) return
     this.#links = await NodeLinks.open({
       node,
+      system: this.name,
       local: { name: node.name ?? this.name, incarnation: this.#node },
       credentials: this.#credentials,
       switchboard: this.#switchboard,
@@ -255,16 +256,17 @@ class System implements ActorSystem {
   #createSwitchboard(): Switchboard {
     return new Switchboard({
       threads: this.threads + 1,
-      pipe: (thread, head, batch) =>
-        this.#end.mesh.isLost(thread) ? this.#bury(batch) : this.#end.mesh.send(thread, encodePipeHead(head), batch),
+      isLost: (thread) => this.#end.mesh.isLost(thread),
+      pipe: (thread, head, batch) => this.#end.mesh.send(thread, encodePipeHead(head), batch),
       canDeliver: () => this.#end.runtime.canTake(),
-      deliver: (node, thread, batch) => {
-        deliverForeign(this.#end.runtime, batch, { node, thread }, (of, error) => {
+      deliver: (origin, thread, batch) => {
+        deliverForeign(this.#end.runtime, batch, origin, thread, (of, error) => {
           this.#dismiss(of, error)
         })
       },
-      bury: (batch, node) => {
-        this.#end.runtime.bury(batch, 'node-lost', `node ${node}`)
+      bury: (batch, reason, node, origin) => {
+        const to = reason === 'thread-lost' ? 'a thread that is gone' : `node ${node}`
+        this.#end.runtime.bury(batch, reason, to, origin?.identity)
       },
       onUnreachable: (node, from) => {
         this.#answerUnreachable(node, from)
@@ -290,11 +292,6 @@ class System implements ActorSystem {
       })
   }
 
-  #bury(batch: Uint8Array): true {
-    this.#end.runtime.bury(batch, 'thread-lost', 'a thread that is gone')
-    return true
-  }
-
   #openHostEnd(): ThreadEnd {
     return openThreadEnd(
       { system: this.#inprocName, node: this.#node, thread: HOST_THREAD, board: this.#board.share },
@@ -314,8 +311,8 @@ class System implements ActorSystem {
         onThreadLost: (thread) => {
           this.#forgetThread(thread)
         },
-        onForeignRequest: (_selector, payload, answerer) => {
-          answerResolve(payload, answerer, this.name, this.#actors)
+        onForeignRequest: (_selector, payload, answerer, origin) => {
+          answerResolve(payload, answerer, this.name, this.#actors, origin)
         },
         onViolation: (node, error) => {
           this.#dismiss(node, error)
@@ -323,13 +320,14 @@ class System implements ActorSystem {
         onActorStopped: (address) => {
           this.#forgetActor(address)
         },
-        onFailure: ({ path, message, error, decision }) => {
+        onFailure: ({ path, message, error, decision, peer }) => {
           this.#emit({
             kind: 'actor.failed',
             path,
             message,
             decision,
             error: messageOf(error),
+            peer,
           })
         },
         onDeadLetter: (letter) => {

@@ -1,10 +1,20 @@
+import type { SzmqErrorCode } from '../shared/errors.ts'
 import type { AskOptions } from './ask-table.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import type { ActorDefinition } from './define-actor.ts'
 import type { Protocol } from './protocol.ts'
 import type { ActorRef } from './ref.ts'
 import type { ThreadStats } from './signal.ts'
-import type { LinkCounters, LinkLimits, NodeCredentials, TlsFacts, WireCounters } from '../transport/index.ts'
+import type {
+  AuthorizePeer,
+  Grant,
+  LinkCounters,
+  LinkLimits,
+  NodeCredentials,
+  PeerIdentity,
+  TlsFacts,
+  WireCounters,
+} from '../transport/index.ts'
 
 export interface SystemOptions {
   /** Part of every address; nodes that work together share it. 1 to 64 letters, digits, `_`, `.` or `-`. */
@@ -24,6 +34,12 @@ export interface NodeOptions {
   readonly listen?: string
   /** The certificate this node shows, its key, and the CAs whose nodes it accepts. Links are mutual TLS 1.3, always. */
   readonly tls: NodeCredentials
+  /**
+   * Who may link to this node, and what it may reach here; see `docs/authorization.md`. Called on the host thread once for each link when it
+   * comes up, also for links that this node made, and again when the peer shows another certificate. Default: whoever our CA vouches for
+   * reaches everything. A peer that is refused gets ERR_SZMQ_NOT_AUTHORIZED, and a `link.refused` event tells us why.
+   */
+  readonly authorize?: AuthorizePeer
   /** Bounds of each link: window, heartbeat, silence after which a node is lost. Defaults are documented at each. */
   readonly link?: Partial<LinkLimits>
 }
@@ -36,15 +52,37 @@ export type SystemEvent =
       readonly message: string
       readonly error: string
       readonly decision: 'restart' | 'resume' | 'stop'
+      /** Who sent the message, if another node did. */
+      readonly peer: PeerIdentity | undefined
     }
   | { readonly kind: 'thread.lost'; readonly thread: number; readonly reason: string }
   | { readonly kind: 'link.up'; readonly link: LinkInfo }
-  | { readonly kind: 'link.suspended'; readonly peer: string; readonly reason: string }
-  | { readonly kind: 'link.resumed'; readonly peer: string }
-  /** `reason` is undefined when both sides said bye. */
+  | {
+      readonly kind: 'link.suspended'
+      readonly peer: string
+      /** Undefined before the peer has been let in. */
+      readonly identity: PeerIdentity | undefined
+      readonly reason: string
+    }
+  | { readonly kind: 'link.resumed'; readonly peer: string; readonly identity: PeerIdentity }
+  /**
+   * A peer proved who it is and was not let in: ERR_SZMQ_NOT_AUTHORIZED (`authorize` refused), ERR_SZMQ_INVALID_ARGUMENT (what `authorize`
+   * answered makes no sense) or ERR_SZMQ_WRONG_NAME (it claims to be a node that is another's). `link.down` follows.
+   */
+  | {
+      readonly kind: 'link.refused'
+      /** The peer's name for itself, not proven. */
+      readonly peer: string
+      readonly identity: PeerIdentity
+      readonly reason: string
+      readonly code: SzmqErrorCode
+    }
+  /** `reason` and `code` are undefined when both sides said bye. */
   | {
       readonly kind: 'link.down'
       readonly peer: string
+      /** Undefined when the peer never proved who it is. */
+      readonly identity: PeerIdentity | undefined
       readonly reason: string | undefined
       readonly code: string | undefined
     }
@@ -52,8 +90,12 @@ export type SystemEvent =
 
 /** A link to another node as it stands. */
 export interface LinkInfo {
-  /** The other node's name for itself. Not proven: `tls.peer` is. */
+  /** The other node's name for itself. Not proven: `identity` is. */
   readonly peer: string
+  /** Who the other node proved to be. */
+  readonly identity: PeerIdentity
+  /** What it may reach here: everything, or what these rules allow. */
+  readonly access: Grant
   readonly tls: TlsFacts
   readonly handshakeMs: number
   /** Plain batches. */
@@ -82,7 +124,8 @@ export interface ActorSystem extends AsyncDisposable {
   /**
    * Finds an actor of another node, and links to that node first if need be. The node's certificate must carry the host of the
    * address as a name.
-   * @throws ERR_SZMQ_NO_SUCH_ACTOR · ERR_SZMQ_PROTOCOL_MISMATCH · ERR_SZMQ_CONNECT_TIMEOUT · certificate errors · ERR_SZMQ_ASK_TIMEOUT
+   * @throws ERR_SZMQ_NOT_AUTHORIZED (we do not let that node in, it does not let us in, or not to that actor: then it does not say whether
+   *   there is one) · ERR_SZMQ_NO_SUCH_ACTOR · ERR_SZMQ_PROTOCOL_MISMATCH · ERR_SZMQ_CONNECT_TIMEOUT · certificate errors · ERR_SZMQ_ASK_TIMEOUT
    */
   resolve<P extends Protocol, State>(
     definition: ActorDefinition<P, State>,

@@ -1,3 +1,4 @@
+import { assertNever } from '../shared/assert-never.ts'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
 import { Board, Doorbell, Mesh, openPair, type BoardShare } from '../transport/index.ts'
@@ -5,6 +6,8 @@ import type { ActorFailure } from './cell.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { importModule } from './import-module.driver.ts'
 import { decodePipeHead, encodePipeHead } from './pipe-head.codec.ts'
+import { decodeOrigin } from './origin.codec.ts'
+import type { Origin } from './origin.ts'
 import type { ActorAddress } from './ref.ts'
 import { createRefCodec } from './ref.codec.ts'
 import { Runtime, type Peer, type RuntimeDependencies } from './runtime.ts'
@@ -50,19 +53,23 @@ export interface ThreadEnd {
 export function deliverForeign(
   runtime: Runtime,
   batch: Uint8Array,
-  from: Peer & { readonly node: string },
+  origin: Origin,
+  thread: number,
   onViolation: ThreadEndHooks['onViolation'],
 ): void {
+  const { node } = origin
   try {
-    runtime.deliver(batch, from)
+    runtime.deliver(batch, { node, thread, origin })
   } catch (error) {
-    onViolation(from.node, error instanceof SzmqError ? error : new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', messageOf(error)))
+    onViolation(node, error instanceof SzmqError ? error : new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', messageOf(error)))
   }
 }
 
 /** One thread of a system: its runtime, and the pipes to the other threads. */
 export function openThreadEnd({ system, node, thread, board: share }: ThreadEndOptions, hooks: ThreadEndHooks): ThreadEnd {
   const board = new Board(share)
+  /** By number of the link, as the host says. */
+  const origins = new Map<number, Origin>()
   const pipeHead = encodePipeHead({ kind: 'local' })
   const carry = (peer: Peer, batch: Uint8Array): boolean => {
     if (peer.node === undefined) {
@@ -105,9 +112,29 @@ export function openThreadEnd({ system, node, thread, board: share }: ThreadEndO
       mayTake: (from) => runtime.canTake() && (hooks.mayForward?.(from) ?? true),
       onBatch: (from, bytes) => {
         const { head, batch } = decodePipeHead(bytes)
-        if (head.kind === 'local') runtime.deliver(batch, { node: undefined, thread: from })
-        else if (head.kind === 'fromNode') deliverForeign(runtime, batch, head, hooks.onViolation)
-        else hooks.forward?.({ node: head.node, thread: head.thread }, from, batch)
+        switch (head.kind) {
+          case 'local':
+            runtime.deliver(batch, { node: undefined, thread: from })
+            return
+          case 'toNode':
+            hooks.forward?.({ node: head.node, thread: head.thread }, from, batch)
+            return
+          case 'origin':
+            origins.set(head.link, decodeOrigin(batch))
+            return
+          case 'originGone':
+            origins.delete(head.link)
+            return
+          case 'fromLink': {
+            const origin = origins.get(head.link)
+            // Cannot be: nobody reaches anything without having been introduced.
+            if (origin === undefined) runtime.bury(batch, 'node-lost', `thread ${thread}`)
+            else deliverForeign(runtime, batch, origin, head.thread, hooks.onViolation)
+            return
+          }
+          default:
+            assertNever(head)
+        }
       },
       onRoom: (to) => {
         runtime.resumeTo({ node: undefined, thread: to })

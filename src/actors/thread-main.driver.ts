@@ -20,8 +20,8 @@ const end = openThreadEnd(workerData as ThreadEndOptions, {
   onActorStopped: ({ id, path }) => {
     report({ kind: 'actor.stopped', id, path })
   },
-  onFailure: ({ path, message, error, decision }) => {
-    report({ kind: 'actor.failed', path, message, decision, error: messageOf(error) })
+  onFailure: ({ path, message, error, decision, peer }) => {
+    report({ kind: 'actor.failed', path, message, decision, error: messageOf(error), peer })
   },
   onDeadLetter: (letter) => {
     report({ kind: 'deadLetter', letter })

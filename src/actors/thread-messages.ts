@@ -1,4 +1,5 @@
 import type { SzmqErrorCode } from '../shared/errors.ts'
+import type { PeerIdentity } from '../transport/index.ts'
 import type { DeadLetter } from './dead-letters.ts'
 
 /** What a worker thread tells the host over its port. */
@@ -14,6 +15,7 @@ export type FromThread =
       readonly message: string
       readonly decision: 'restart' | 'resume' | 'stop'
       readonly error: string
+      readonly peer: PeerIdentity | undefined
     }
 
 /** What the host tells a worker thread. */

@@ -9,12 +9,24 @@ export { resolveLinkLimits } from './link.ts'
 export type { LinkCounters, LinkEvent, LinkLimits, NodeIdentity } from './link.ts'
 export {
   connectToNode,
+  createNodeEngines,
   listenForNodes,
   readNodeCredentials,
   type NodeCredentials,
+  type NodeEngines,
   type NodeLink,
   type NodeListener,
   type WireCounters,
 } from './node-link.driver.ts'
-export { identityDigest, type PeerIdentity } from '../security/identity.ts'
+export { describeIdentity, identityDigest, type PeerIdentity } from '../security/identity.ts'
+export {
+  AccessRules,
+  judgePeer,
+  type Access,
+  type AccessRule,
+  type AuthorizePeer,
+  type Grant,
+  type Judgement,
+  type Reach,
+} from '../security/authorization.ts'
 export type { TlsFacts } from '../security/tls-engine.ts'

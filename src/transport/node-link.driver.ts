@@ -1,6 +1,7 @@
 import { loadCredentials, type CredentialFiles } from '../security/credential-files.driver.ts'
 import { parseX509Credentials, type X509Credentials, type X509CredentialsInput } from '../security/x509-credentials.ts'
 import { createOpensslEngineFactory } from '../security/openssl-engine.driver.ts'
+import type { TlsEngineFactory } from '../security/tls-engine.ts'
 import { SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
 import { systemRandom } from '../shared/system-random.driver.ts'
@@ -12,6 +13,16 @@ import { bindRouter, connectDealer, type LinkSocket, type LinkSocketOptions } fr
 
 /** A node's certificate, its key and the CAs it trusts: as files, or as PEM. */
 export type NodeCredentials = CredentialFiles | X509CredentialsInput
+
+/**
+ * Makes the TLS engines of a node's links. Each is asked for an engine at each epoch of a session, so that what it gives may change while links
+ * live: renewed credentials, for instance.
+ */
+export interface NodeEngines {
+  readonly server: TlsEngineFactory
+  /** @param serverName the name that the other node's certificate must carry */
+  client(serverName: string): TlsEngineFactory
+}
 
 /** Both ends must name it: a TLS peer that speaks something else is refused in the handshake. */
 const ALPN = `szmq-link/${LINK_VERSION}`
@@ -44,10 +55,19 @@ export async function readNodeCredentials(credentials: NodeCredentials): Promise
   return parseX509Credentials(credentials, { now: new Date() })
 }
 
+/** Mutual TLS 1.3 with the credentials of this node. The server's engines share one factory; each client connection has its own. */
+export function createNodeEngines(credentials: X509Credentials): NodeEngines {
+  const options = { credentials, minVersion: 'TLSv1.3', alpn: ALPN } as const
+  return {
+    server: createOpensslEngineFactory({ role: 'server', ...options }),
+    client: (serverName) => createOpensslEngineFactory({ role: 'client', serverName, ...options }),
+  }
+}
+
 export interface NodeListenerOptions {
   /** `tcp://127.0.0.1:7000`; port `*` takes any free one. */
   readonly endpoint: string
-  readonly credentials: X509Credentials
+  readonly engines: NodeEngines
   readonly local: NodeIdentity
   readonly limits?: Partial<LinkLimits>
   /** Called for each peer that knocks, before it has proved anything; its link's events go to what it returns. */
@@ -60,18 +80,11 @@ export interface NodeListener {
   close(): void
 }
 
-/** Listens for other nodes: mutual TLS 1.3 inside ZeroMQ. */
-export async function listenForNodes({
-  endpoint,
-  credentials,
-  local,
-  limits,
-  onLink,
-}: NodeListenerOptions): Promise<NodeListener> {
-  const engine = createOpensslEngineFactory({ role: 'server', credentials, minVersion: 'TLSv1.3', alpn: ALPN })
+/** Listens for other nodes: TLS inside ZeroMQ. */
+export async function listenForNodes({ endpoint, engines, local, limits, onLink }: NodeListenerOptions): Promise<NodeListener> {
   const wire = createWireCounters()
   const server: StreamServer = new StreamServer(
-    { engine },
+    { engine: engines.server },
     { clock: systemClock, random: systemRandom },
     ({ envelope, parts }) => {
       send(socket, wire, [...envelope, ...parts])
@@ -111,7 +124,7 @@ export async function listenForNodes({
 export interface NodeConnectOptions {
   readonly host: string
   readonly port: number
-  readonly credentials: X509Credentials
+  readonly engines: NodeEngines
   readonly local: NodeIdentity
   /** The name that the other node's certificate must carry; default: `host`. */
   readonly serverName?: string | undefined
@@ -124,15 +137,7 @@ export interface NodeConnectOptions {
  * @throws ERR_SZMQ_INVALID_ENDPOINT
  */
 export function connectToNode(
-  {
-    host,
-    port,
-    credentials,
-    local,
-    serverName = host,
-    limits,
-    connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
-  }: NodeConnectOptions,
+  { host, port, engines, local, serverName = host, limits, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS }: NodeConnectOptions,
   listener: (event: LinkEvent) => void,
 ): NodeLink {
   const endpoint = `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`
@@ -163,7 +168,7 @@ export function connectToNode(
   )
   const client: StreamClient = new StreamClient(
     {
-      engine: createOpensslEngineFactory({ role: 'client', credentials, serverName, minVersion: 'TLSv1.3', alpn: ALPN }),
+      engine: engines.client(serverName),
       sessionLimits: { handshakeTimeoutMs: connectTimeoutMs },
     },
     { clock: systemClock, random: systemRandom },

@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createIncarnation } from '../../src/actors/node-links.driver.ts'
 import { ensureDevelopmentCredentials, startSystem, type SystemEvent } from '../../src/index.ts'
 import { systemRandom } from '../../src/shared/system-random.driver.ts'
-import { connectToNode, readNodeCredentials, type LinkEvent, type NodeLink } from '../../src/transport/index.ts'
+import {
+  connectToNode,
+  createNodeEngines,
+  readNodeCredentials,
+  type LinkEvent,
+  type NodeLink,
+} from '../../src/transport/index.ts'
 import { Counter } from '../support/actors/counter.ts'
 
 let folder: string
@@ -27,7 +33,12 @@ async function connectHostile(port: number, incarnation?: string): Promise<{ nod
   })
   const nodeLink = await new Promise<NodeLink>((resolve) => {
     const made = connectToNode(
-      { host: '127.0.0.1', port, credentials, local: { name: 'hostile', incarnation: incarnation ?? own } },
+      {
+        host: '127.0.0.1',
+        port,
+        engines: createNodeEngines(credentials),
+        local: { name: 'hostile', incarnation: incarnation ?? own },
+      },
       (event) => {
         if (event.kind === 'up') resolve(made)
         if (event.kind === 'down') isDown(event)

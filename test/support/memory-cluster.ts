@@ -1,9 +1,12 @@
 import type { ActorRef } from '../../src/index.ts'
 import { FIRST_SELECTOR } from '../../src/actors/protocol.ts'
-import type { Peer } from '../../src/actors/runtime.ts'
+import type { Origin } from '../../src/actors/origin.ts'
+import type { Peer, Source } from '../../src/actors/runtime.ts'
+import type { Grant } from '../../src/transport/index.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { createMessageCodec } from '../../src/transport/message.codec.ts'
 import { createMemoryRuntime, type MemoryRuntime } from './memory-runtime.ts'
+import { originOf } from './origins.ts'
 
 /** Two threads of one node, and a thread of another. */
 const PLACES = [
@@ -50,8 +53,13 @@ export class MemoryCluster {
   readonly lost = new Set<Member>()
   /** Messages in batches of a member that was lost before they arrived. */
   vanished = 0
+  /** By receiving member and node: each thread has its own. */
+  readonly #origins = new Map<string, Origin>()
+  readonly #grants: Readonly<Partial<Record<'a' | 'b', Grant>>>
 
-  constructor() {
+  /** @param grants what each node lets the other one reach; default: everything */
+  constructor(grants: Readonly<Partial<Record<'a' | 'b', Grant>>> = {}) {
+    this.#grants = grants
     this.members = MEMBERS.map((self) =>
       createMemoryRuntime(
         { ...PLACES[self], clock: this.clock },
@@ -83,7 +91,7 @@ export class MemoryCluster {
     const batch = this.way(from, to).batches.shift()
     if (batch === undefined) return
     if (this.lost.has(to)) this.member(HOST_OF_A).runtime.bury(batch, 'thread-lost', 'a thread that is lost')
-    else this.member(to).runtime.deliver(batch, this.#peerOf(to, from))
+    else this.member(to).runtime.deliver(batch, this.#sourceOf(to, from))
   }
 
   open(from: Member, to: Member): void {
@@ -161,6 +169,15 @@ export class MemoryCluster {
   #peerOf(self: Member, other: Member): Peer {
     const { node, thread } = PLACES[other]
     return { node: node === PLACES[self].node ? undefined : node, thread }
+  }
+
+  #sourceOf(self: Member, other: Member): Source {
+    const { node, thread } = this.#peerOf(self, other)
+    if (node === undefined) return { node, thread }
+    const key = `${self} ${node}`
+    const origin = this.#origins.get(key) ?? originOf(node, this.#grants[PLACES[self].node])
+    this.#origins.set(key, origin)
+    return { node, thread, origin }
   }
 
   #nameOf(self: Member, other: Member): string {

@@ -5,6 +5,7 @@ import type { ActorContext } from '../../../src/actors/context.ts'
 import { RUNTIME_ID, Signal } from '../../../src/actors/signal.ts'
 import { createMessageCodec } from '../../../src/transport/message.codec.ts'
 import { createMemoryRuntime, microtasks, settlementOf } from '../../support/memory-runtime.ts'
+import { originOf } from '../../support/origins.ts'
 
 type Step = (log: unknown[], context: ActorContext) => unknown
 
@@ -494,7 +495,7 @@ describe('an actor whose module is still on its way', () => {
   it('is told by other nodes only what fits the schema, also before it has started', async () => {
     const { runtime, imports, turns, carried } = createMemoryRuntime({ thread: 1 })
     runtime.deliver(spawnSignal('late', `${import.meta.url}`), { node: undefined, thread: 0 })
-    const foreign = { node: 'far', thread: 0 }
+    const foreign = { node: 'far', thread: 0, origin: originOf('far') }
     runtime.deliver(
       codec.encode([64, 16 * 2, 'not a number', 64, 16 * 2, 5, 64, 17 * 2 + 1, 'bad', 9, 64, 17 * 2 + 1, undefined, 10]),
       foreign,

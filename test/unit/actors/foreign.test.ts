@@ -5,13 +5,13 @@ import '../../property/seed.ts'
 import { ask, defineActor, refTo, SzmqError, tell, type ActorRef } from '../../../src/index.ts'
 import { FIRST_SELECTOR } from '../../../src/actors/protocol.ts'
 import { createRefCodec } from '../../../src/actors/ref.codec.ts'
-import type { Peer } from '../../../src/actors/runtime.ts'
 import { RUNTIME_ID, Signal } from '../../../src/actors/signal.ts'
 import { createMessageCodec } from '../../../src/transport/message.codec.ts'
 import { createMemoryRuntime, settlementOf } from '../../support/memory-runtime.ts'
+import { originOf } from '../../support/origins.ts'
 
-const EVE: Peer = { node: 'eve', thread: 0 }
-const BOB: Peer = { node: 'bob', thread: 0 }
+const EVE = { node: 'eve', thread: 0, origin: originOf('eve') }
+const BOB = { node: 'bob', thread: 0, origin: originOf('bob') }
 const codec = createMessageCodec()
 
 const Target = defineActor(import.meta, {

@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { Mailbox } from '../../../src/actors/mailbox.ts'
+import { identityOf } from '../../support/origins.ts'
 
 describe('a mailbox', () => {
   it('gives back what was put in, first in first out', () => {
     const mailbox = new Mailbox()
     const answerer = { answer: () => {}, fail: () => {} }
     mailbox.put(16, 'a', undefined)
-    mailbox.put(17, undefined, answerer)
+    mailbox.put(17, undefined, answerer, identityOf('b'))
     expect(mailbox.size).toBe(2)
-    expect(mailbox.take((...message) => message)).toEqual([16, 'a', undefined])
-    expect(mailbox.take((...message) => message)).toEqual([17, undefined, answerer])
+    expect(mailbox.take((...message) => message)).toEqual([16, 'a', undefined, undefined])
+    expect(mailbox.take((...message) => message)).toEqual([17, undefined, answerer, identityOf('b')])
     expect(mailbox.take((...message) => message)).toBeUndefined()
     expect(mailbox.size).toBe(0)
   })
