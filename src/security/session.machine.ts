@@ -14,6 +14,8 @@ export interface SessionInput {
 export type SessionMachineEvent =
   | { readonly type: 'open' }
   | { readonly type: 'close'; readonly isDrained: boolean }
+  /** Our own side wants new keys. */
+  | { readonly type: 'rekey' }
   | { readonly type: 'destroy'; readonly error: ErrorReference }
   | { readonly type: 'hello.sent' }
   | { readonly type: 'hello.received' }
@@ -58,6 +60,10 @@ const CLOSED_IN_RESET: ErrorReference = {
   code: 'ERR_SZMQ_TRUNCATED',
   message: 'the session was closed while it was being reset: neither side could say END; messages may be missing',
 }
+const REKEYED: ErrorReference = {
+  code: 'ERR_SZMQ_ABORTED',
+  message: 'new keys were asked for: the next epoch begins, and nothing is wrong',
+}
 const CUT: ErrorReference = {
   code: 'ERR_SZMQ_TRUNCATED',
   message: 'the peer closed TLS without saying END; messages may be missing',
@@ -89,6 +95,7 @@ export const sessionMachine = setup({
     toBye: sendTo('bye', ({ event }) => event as never),
     keepError: assign({ error: ({ context, event }) => ('error' in event ? event.error : context.error) }),
     keepAsked: assign({ error: ASKED }),
+    keepRekeyed: assign({ error: REKEYED }),
     keepCut: assign({ error: CUT }),
     keepClosedInReset: assign({ error: CLOSED_IN_RESET }),
     keepDrained: assign({ isDrained: ({ event }) => 'isDrained' in event && event.isDrained }),
@@ -180,6 +187,7 @@ export const sessionMachine = setup({
         'peer.end': { target: 'closing', actions: 'keepDrained' },
         'peer.closeNotify': { target: 'failed', actions: 'keepCut' },
         'peer.violated': { target: 'failed', actions: ['keepError', 'disconnect'] },
+        rekey: { target: 'resetting', actions: 'keepRekeyed' },
         'engine.failed': { target: 'resetting', actions: 'keepError' },
         'stream.broken': { target: 'resetting', actions: 'keepError' },
         'peer.reset': { guard: 'isClient', target: 'resetting', actions: 'keepAsked' },

@@ -136,12 +136,7 @@ export class Session {
    * @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` · ERR_SZMQ_LIMIT_EXCEEDED above `maxMessageBytes`
    */
   send(message: Uint8Array): boolean {
-    if (this.#engine === undefined || this.#chart.getSnapshot().value !== 'open') {
-      throw new SzmqError(
-        'ERR_SZMQ_INVALID_STATE',
-        `the session is ${this.status.kind}, not open; hold the message until it is`,
-      )
-    }
+    this.#openEngine()
     const { maxMessageBytes } = this.#limits
     if (message.length > maxMessageBytes) {
       throw new SzmqError(
@@ -151,6 +146,34 @@ export class Session {
     }
     this.#guarded(() => this.#put({ kind: 'message', bytes: message }))
     return !this.#isHeldBack
+  }
+
+  /**
+   * New keys for what follows. By KeyUpdate where the engine can (gnutls with TLS 1.3): nothing is interrupted. Otherwise by a new epoch: what
+   * is under way may be lost as in any reset, and `resetting` and `open` tell.
+   *
+   * @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open`
+   */
+  rekey(): void {
+    let isDone = false
+    this.#guarded(() => {
+      isDone = this.#openEngine().rekey()
+    })
+    if (!isDone) this.#tell({ type: 'rekey' })
+  }
+
+  /**
+   * Keying material of the current epoch, equal at both ends: see {@link TlsEngine.exportKeyingMaterial}.
+   *
+   * @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` · ERR_SZMQ_INVALID_ARGUMENT for a length that is not 1 to 8 160
+   */
+  exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array {
+    return this.#openEngine().exportKeyingMaterial(label, length, context)
+  }
+
+  /** The engine of the current epoch; it ends with the epoch. For what only one library can: narrow it by its `name`. */
+  get engine(): TlsEngine | undefined {
+    return this.#engine
   }
 
   /**
@@ -164,6 +187,11 @@ export class Session {
   /** Ends at once, tells the peer nothing, and emits `failed` with `error`. Idempotent. */
   destroy(error = new SzmqError('ERR_SZMQ_ABORTED', 'the session was destroyed by its owner')): void {
     this.#tell({ type: 'destroy', error })
+  }
+
+  #openEngine(): TlsEngine {
+    if (this.#engine !== undefined && this.#chart.getSnapshot().value === 'open') return this.#engine
+    throw new SzmqError('ERR_SZMQ_INVALID_STATE', `the session is ${this.status.kind}, not open: wait until it is`)
   }
 
   #tell(event: SessionMachineEvent): void {

@@ -1,4 +1,6 @@
+import type { Session } from '../security/session.ts'
 import type { SessionEvent, SessionStatus } from '../security/session-status.ts'
+import type { TlsEngine } from '../security/tls-engine.ts'
 import type { SzmqError } from '../shared/errors.ts'
 
 /** One session with one peer, as the layer above sees it. */
@@ -11,6 +13,12 @@ export interface SecureChannel {
    * @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` · ERR_SZMQ_LIMIT_EXCEEDED above `maxMessageBytes`
    */
   send(message: Uint8Array): boolean
+  /** New keys: see {@link Session.rekey}. @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` */
+  rekey(): void
+  /** See {@link TlsEngine.exportKeyingMaterial}. @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` */
+  exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array
+  /** Of the current epoch, for what only one library can: narrow it by its `name`. */
+  readonly engine: TlsEngine | undefined
   /** The bye: ends in `closed`, or in `failed` with ERR_SZMQ_TRUNCATED. */
   close(): void
   /** Ends at once with `failed`. Idempotent. */

@@ -1,5 +1,6 @@
 import { Session, type SessionOptions } from '../security/session.ts'
 import type { SessionEvent, SessionStatus } from '../security/session-status.ts'
+import type { TlsEngine } from '../security/tls-engine.ts'
 import { assertNever } from '../shared/assert-never.ts'
 import { equalBytes } from '../shared/bytes.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -91,6 +92,18 @@ export class StreamSession implements SecureChannel {
 
   send(message: Uint8Array): boolean {
     return this.#session.send(message)
+  }
+
+  get engine(): TlsEngine | undefined {
+    return this.#session.engine
+  }
+
+  rekey(): void {
+    this.#session.rekey()
+  }
+
+  exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array {
+    return this.#session.exportKeyingMaterial(label, length, context)
   }
 
   close(): void {

@@ -49,6 +49,16 @@ export class ScriptedChannel implements SecureChannel {
     }
   }
 
+  readonly engine = undefined
+
+  rekey(): void {
+    this.reset()
+  }
+
+  exportKeyingMaterial(_label: string, length: number): Uint8Array {
+    return new Uint8Array(length)
+  }
+
   drain(): void {
     this.isFull = false
     this.#report({ kind: 'drain' })

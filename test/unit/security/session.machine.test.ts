@@ -11,6 +11,7 @@ const EVENTS = [
   { type: 'open' },
   { type: 'close', isDrained: true },
   { type: 'destroy', error },
+  { type: 'rekey' },
   { type: 'hello.sent' },
   { type: 'hello.received' },
   { type: 'engine.secure' },
@@ -58,6 +59,7 @@ describe('the session chart', () => {
       open: {
         close: 'closing',
         destroy: 'failed',
+        rekey: 'resetting.recovering',
         'engine.failed': 'resetting.recovering',
         'stream.broken': 'resetting.recovering',
         'peer.reset': 'resetting.recovering',

@@ -70,6 +70,28 @@ describe.each(ENGINES)('a session over %s', (_name, makeSetup) => {
     expect([...network.server.channels]).toEqual([])
   })
 
+  it('has keying material, equal at both ends, while it is open', async () => {
+    const { client, server, until, bothOpen } = await start()
+    expect(() => client.channel?.exportKeyingMaterial('EXPORTER-szmq', 32)).toThrow(
+      expect.objectContaining({ code: 'ERR_SZMQ_INVALID_STATE' }),
+    )
+    await until(bothOpen)
+    const [ours, theirs] = [client, server()].map(({ channel }) => channel?.exportKeyingMaterial('EXPORTER-szmq', 32))
+    expect(ours).toEqual(theirs)
+  })
+
+  it.each(['client', 'server'] as const)('gets new keys by a new epoch when the %s asks, and goes on', async (side) => {
+    const { client, server, until, bothOpen } = await start('client', { backOffMinMs: 1, backOffMaxMs: 1 })
+    const session = () => (side === 'client' ? client : server()).channel
+    expect(() => client.channel?.rekey()).toThrow(expect.objectContaining({ code: 'ERR_SZMQ_INVALID_STATE' }))
+    await until(bothOpen)
+    session()?.rekey()
+    await until(() => client.count('open') === 2 && server().count('open') === 2 && bothOpen(), 1)
+    client.channel?.send(text('under new keys'))
+    await until(() => server().count('message') === 1)
+    expect(client.kinds).toEqual(['open', 'resetting', 'open'])
+  })
+
   it('closes when both sides say bye at once', async () => {
     const { client, server, until, bothOpen } = await start('client', { flushTimeoutMs: 50 })
     await until(bothOpen)
