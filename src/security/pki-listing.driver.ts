@@ -81,7 +81,9 @@ async function readListing(folder: string): Promise<PkiListing> {
   })
   const found = await readCertificates(folder, problems)
   const own = found.filter(({ certificate }) => certificate.checkIssued(ca))
-  if (own.length < found.length) problems.push(describeStrangers(folder, found.length - own.length))
+  // Not those on record: they are what an older CA of this folder left.
+  const strangers = found.filter((one) => one.isCurrent && !own.includes(one)).map(({ file }) => file)
+  if (strangers.length > 0) problems.push(describeStrangers(strangers))
   const revocations = new Map((crl?.revocations ?? []).map((one) => [toSerial(one.serialNumber), one]))
   return {
     folder,
@@ -198,9 +200,9 @@ function byName(a: ListedCertificate, b: ListedCertificate): number {
   return a.validFrom < b.validFrom || (a.validFrom === b.validFrom && !a.isInPlace) ? 1 : -1
 }
 
-function describeStrangers(folder: string, count: number): string {
-  const what = count === 1 ? '1 certificate is' : `${count} certificates are`
-  return `in ${folder} ${what} of another CA: issue those names anew with --force, or move them away`
+function describeStrangers([first = '', ...others]: readonly string[]): string {
+  const what = others.length === 0 ? `${first} is` : `${first} and ${others.length} more are`
+  return `${what} of another CA: issue anew with --force, or move away`
 }
 
 function bad(message: string, cause?: unknown): SzmqError {

@@ -7,7 +7,7 @@ import { exportPrivateKey, generateKeys, SIGNATURES, type KeyKind } from './pki-
 import { loadX509 } from './pki-x509.driver.ts'
 
 export type { DevelopmentCa, IssuedCertificate } from './pki-ca.driver.ts'
-export { createCrl, type CrlRequest } from './pki-crl.driver.ts'
+export { createCrl } from './pki-crl.driver.ts'
 export type { KeyKind } from './pki-keys.driver.ts'
 
 /** How long a development CA lives unless told otherwise. */

@@ -120,6 +120,7 @@ describe('szmq pki init', () => {
     )
     const again = await szmq('pki', 'issue', 'node-a', '--folder', folder, '--force')
     expect(again.out).toMatch(/\(10 days\), as long as its CA/)
+    expect(await listPki(folder)).toMatchObject({ certificates: [{ name: 'node-a', daysLeft: 10 }], problems: [] })
   })
 
   it("keeps away from a key that stands alone, and from the mode of somebody's folder", async () => {
