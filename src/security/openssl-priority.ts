@@ -80,7 +80,7 @@ function refuseWhatIsLost(scope: OpensslScope): void {
   if (!priority.versions.includes('TLS1.3') && !priority.versions.includes('TLS1.2')) {
     throw tooLittle('neither TLS 1.3 nor TLS 1.2, and the openssl engine speaks no other: add "+VERS-TLS1.3"')
   }
-  throw tooLittle(`no cipher suite that OpenSSL offers at security level ${level.level}: add one, such as "+AES-256-GCM:+AEAD"`)
+  throw tooLittle(`no cipher suite that OpenSSL offers at security level ${level.level}: ${ADD_SUITE}`)
 }
 
 function refuse(place: Place, problem: string | undefined): void {
@@ -101,7 +101,9 @@ function joinGroups(suites: readonly CipherSuite[], scope: OpensslScope): string
     return able.map((group) => `${findKeyShareMark(group, able)}${OPENSSL_GROUPS[group]?.name ?? ''}`).join(':')
   const needy = suites.find(({ keyExchange }) => keyExchange === undefined || keyExchange.startsWith('ECDHE-'))
   if (needy === undefined) return undefined
-  throw tooLittle(`no group that OpenSSL has, and ${needy.name} needs one: add one, such as "+GROUP-X25519"`)
+  throw tooLittle(
+    `no group that OpenSSL offers at security level ${scope.level.level}, and ${needy.name} needs one: ${ADD_GROUP}`,
+  )
 }
 
 /**
@@ -116,9 +118,15 @@ function findKeyShareMark(group: string, groups: readonly string[]): '*' | '' {
 
 function joinSignatures(scope: OpensslScope): string {
   const able = scope.priority.signatures.filter((name) => findMemberProblem('signatures', name, scope) === undefined)
-  if (able.length === 0) throw tooLittle('no signature algorithm that OpenSSL has: add one, such as "+SIGN-ECDSA-SHA256"')
+  if (able.length === 0)
+    throw tooLittle(`no signature algorithm that OpenSSL offers at security level ${scope.level.level}: ${ADD_SIGNATURE}`)
   return [...new Set(able.map((name) => OPENSSL_SIGNATURES[name]?.name ?? []))].join(':')
 }
+
+const OR_LOWER = 'or put a lower profile behind, such as "%PROFILE_MEDIUM"'
+const ADD_SUITE = `add "+AES-256-GCM:+AEAD:+ECDHE-ECDSA", ${OR_LOWER}`
+const ADD_GROUP = `add one, such as "+GROUP-SECP384R1", ${OR_LOWER}`
+const ADD_SIGNATURE = `add one, such as "+SIGN-ECDSA-SHA384", ${OR_LOWER}`
 
 function tooLittle(what: string): SzmqError {
   return new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `the priority string leaves ${what}`)

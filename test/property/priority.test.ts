@@ -1,9 +1,11 @@
 import './seed.ts'
 import { execFile, execFileSync } from 'node:child_process'
+import { createSecureContext } from 'node:tls'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SzmqError } from '../../src/shared/errors.ts'
+import { toOpensslOptions, type OpensslOptions } from '../../src/security/openssl-priority.ts'
 import { LIST_NAMES, listNames } from '../../src/security/priority-names.ts'
 import { canonicalPriority, DEFAULT_PRIORITY, parsePriority, type Priority } from '../../src/security/priority.ts'
 
@@ -175,9 +177,17 @@ function toListName(text: string): (typeof LIST_NAMES)[number] {
   return found
 }
 
+function tryToTranslate(text: string): OpensslOptions | undefined {
+  return unlessRefused(() => toOpensslOptions(parsePriority(text), process.versions.openssl))
+}
+
 function tryToParse(text: string): Priority | undefined {
+  return unlessRefused(() => parsePriority(text))
+}
+
+function unlessRefused<T>(attempt: () => T): T | undefined {
   try {
-    return parsePriority(text)
+    return attempt()
   } catch (error) {
     if (error instanceof SzmqError && error.code === 'ERR_SZMQ_INVALID_ARGUMENT') return undefined
     throw error
@@ -204,6 +214,17 @@ describe('a priority string', () => {
       fc.property(noise, (text) => {
         const priority = tryToParse(text)
         expect(priority === undefined || priority.suites.length > 0).toBe(true)
+      }),
+    )
+  })
+
+  it('becomes options that this OpenSSL takes, or an ERR_SZMQ_INVALID_ARGUMENT', () => {
+    fc.assert(
+      fc.property(priorityText, (text) => {
+        const options = tryToTranslate(text)
+        if (options === undefined) return
+        const { groups, dhparam, ...rest } = options
+        createSecureContext({ ...rest, ...(dhparam && { dhparam }), ...(groups !== undefined && { ecdhCurve: groups }) })
       }),
     )
   })
