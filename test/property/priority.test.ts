@@ -1,5 +1,5 @@
 import './seed.ts'
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createSecureContext } from 'node:tls'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
@@ -106,12 +106,9 @@ interface Listed {
   readonly lists: Readonly<Record<string, readonly string[]>>
 }
 
-function hasGnutlsCli(): boolean {
-  try {
-    return execFileSync('gnutls-cli', ['--version'], { encoding: 'utf8' }).startsWith('gnutls-cli 3.7.')
-  } catch {
-    return false
-  }
+async function hasGnutlsCli(): Promise<boolean> {
+  const { stdout } = await run('gnutls-cli', ['--version']).catch(() => ({ stdout: '' }))
+  return stdout.startsWith('gnutls-cli 3.7.')
 }
 
 /** What `gnutls-cli --list` makes of a priority string. `undefined`: it refuses it. */
@@ -196,7 +193,7 @@ function unlessRefused<T>(attempt: () => T): T | undefined {
 
 describe('a priority string', () => {
   it('means to us what it means to GnuTLS 3.7 (gnutls-cli --list), in content and order', async () => {
-    if (!hasGnutlsCli()) throw new Error('gnutls-cli 3.7 is missing here: apt-get install gnutls-bin')
+    if (!(await hasGnutlsCli())) throw new Error('gnutls-cli 3.7 is missing here: apt-get install gnutls-bin')
     const texts = [...FIXED, ...fc.sample(priorityText, 100)]
     const rest = texts.values()
     const worker = async () => {
