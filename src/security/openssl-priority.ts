@@ -90,8 +90,9 @@ function refuse(place: Place, problem: string | undefined): void {
 function joinCiphers(suites: readonly CipherSuite[], level: SecurityLevel): string {
   const names = suites.map(({ name }) => OPENSSL_SUITES[name] ?? [])
   if (!level.isRaised) return names.join(':')
-  // Node hands the level on with the suites of TLS 1.2, and OpenSSL refuses a list of none. With TLS 1.3 alone this one is never offered.
-  const carrier = suites.every((suite) => versionOf(suite) === 'TLS1.3') ? ['ECDHE-ECDSA-AES256-GCM-SHA384'] : []
+  // Node hands the level on with the suites of TLS 1.2, and OpenSSL refuses a list of none. With TLS 1.3 alone this one is never offered;
+  // who keeps suites for PSK only keeps it.
+  const carrier = suites.every((suite) => versionOf(suite) === 'TLS1.3') ? ['ECDHE-PSK-CHACHA20-POLY1305'] : []
   return [...names, ...carrier, `@SECLEVEL=${level.level}`].join(':')
 }
 
