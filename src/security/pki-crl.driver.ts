@@ -110,6 +110,17 @@ export async function readCrl(pem: string, signer?: string): Promise<CrlFacts> {
   const crl = parseCrl(x509, pem)
   if (signer !== undefined && !(await crl.verify({ publicKey: new x509.X509Certificate(signer) }).catch(() => false)))
     throw new SzmqError('ERR_SZMQ_BAD_CREDENTIALS', 'the revocation list is not signed by this CA')
+  try {
+    return readFacts(crl)
+  } catch (cause) {
+    // The library reads some parts only when they are asked for.
+    throw unreadable(cause)
+  }
+}
+
+function readFacts(crl: Crl): CrlFacts {
+  const dates = [crl.thisUpdate, crl.nextUpdate ?? crl.thisUpdate, ...crl.entries.map(({ revocationDate }) => revocationDate)]
+  if (dates.some((date) => Number.isNaN(date.getTime()))) throw new Error('it has a date that is none')
   return {
     issuer: crl.issuer,
     number: decodeInteger(crl.getExtension(CRL_NUMBER)?.value),
@@ -123,7 +134,9 @@ export async function readCrl(pem: string, signer?: string): Promise<CrlFacts> {
   }
 }
 
-function parseCrl(x509: X509Library, pem: string): InstanceType<X509Library['X509Crl']> {
+type Crl = InstanceType<X509Library['X509Crl']>
+
+function parseCrl(x509: X509Library, pem: string): Crl {
   const [block] = /-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/.exec(pem) ?? []
   if (block === undefined) {
     throw new SzmqError('ERR_SZMQ_BAD_CREDENTIALS', 'the revocation list holds no "BEGIN X509 CRL" block')
@@ -131,8 +144,15 @@ function parseCrl(x509: X509Library, pem: string): InstanceType<X509Library['X50
   try {
     return new x509.X509Crl(Buffer.from(block.replaceAll(/-----[A-Z0-9 ]+-----|\s/g, ''), 'base64'))
   } catch (cause) {
-    throw new SzmqError('ERR_SZMQ_BAD_CREDENTIALS', `the revocation list is unreadable (${messageOf(cause)})`)
+    throw unreadable(cause)
   }
+}
+
+function unreadable(cause: unknown): SzmqError {
+  return new SzmqError(
+    'ERR_SZMQ_BAD_CREDENTIALS',
+    `the revocation list is unreadable (${messageOf(cause)}): copy the whole PEM block again`,
+  )
 }
 
 /** A DER INTEGER, not negative. */
