@@ -13,16 +13,16 @@ import type { X509Credentials } from './x509-credentials.ts'
  * @throws ERR_SZMQ_BAD_CREDENTIALS naming the part, what is wrong with it and what to do.
  */
 export function proveCredentials(credentials: X509Credentials, now: Date): readonly CredentialTerm[] {
-  const { crlPem } = credentials.trust
-  requireOpenssl(credentials)
-  return crlPem === undefined ? [] : readCrls(crlPem).flatMap((crl) => proveCrl(crl, now))
+  const crls = credentials.trust.crlPem?.match(/-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g) ?? []
+  requireOpenssl(credentials, crls)
+  return crls.length === 0 ? [] : readCrls(crls).flatMap((crl) => proveCrl(crl, now))
 }
 
-function requireOpenssl(credentials: X509Credentials): void {
-  const { caPem, crlPem } = credentials.trust
+function requireOpenssl(credentials: X509Credentials, crls: readonly string[]): void {
   const key = credentials.revealPrivateKeyPem()
   try {
-    createSecureContext({ ca: caPem, cert: credentials.certificatePem, key, ...(crlPem === undefined ? {} : { crl: crlPem }) })
+    // Of a text with several lists Node takes the first alone.
+    createSecureContext({ ca: credentials.trust.caPem, cert: credentials.certificatePem, key, crl: [...crls] })
   } catch (error) {
     // Without the cause: nothing that stood near a key travels on.
     throw badCredentials(`OpenSSL refuses the credentials (${messageOf(error)})`, 'have them issued anew')
@@ -31,12 +31,11 @@ function requireOpenssl(credentials: X509Credentials): void {
 
 type Crl = InstanceType<X509Library['X509Crl']>
 
-function readCrls(pem: string): readonly Crl[] {
-  const blocks = pem.match(/-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g) ?? []
+function readCrls(crls: readonly string[]): readonly Crl[] {
   const { X509Crl } = loadX509()
-  return blocks.map((block, index) => {
+  return crls.map((crl, index) => {
     try {
-      return new X509Crl(Buffer.from(block.replaceAll(/-----[A-Z0-9 ]+-----|\s/g, ''), 'base64'))
+      return new X509Crl(Buffer.from(crl.replaceAll(/-----[A-Z0-9 ]+-----|\s/g, ''), 'base64'))
     } catch (cause) {
       throw badCredentials(`list ${index + 1} of the crl is unreadable (${messageOf(cause)})`, 'copy the whole PEM block again')
     }

@@ -136,10 +136,13 @@ class CredentialWatch implements WatchedCredentials {
 
   async refresh(): Promise<void> {
     if (this.#isDisposed) return
+    // Whoever waits must not see the process end for want of anything else to do.
+    const keptAlive = setInterval(() => {}, LONGEST_TIMER_MS)
     await new Promise<void>((resolve) => {
       this.#asked.push(resolve)
       this.#hint()
     })
+    clearInterval(keptAlive)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
