@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { X509Certificate } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, open, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,6 +26,7 @@ import {
   type DevelopmentCa,
   type IssuedCertificate,
 } from '../../src/security/pki.driver.ts'
+import { createTicketKeys } from '../../src/security/ticket-keys.ts'
 import type { TlsFacts } from '../../src/security/tls-engine.ts'
 import { parseX509Credentials, type X509Credentials } from '../../src/security/x509-credentials.ts'
 import { SzmqError } from '../../src/shared/errors.ts'
@@ -224,6 +225,30 @@ describe('two engines over rotating credentials', () => {
     expect((await refused.server.untilFailed()).code).toBe('ERR_SZMQ_CERTIFICATE_REVOKED')
     expect(await echo(old, 'revoked, but open')).toBe('revoked, but open')
     old.destroy()
+    refused.destroy()
+  })
+
+  it('let nobody back by a ticket whom a new revocation list names, though the ticket keys outlive the rotation', async () => {
+    const { files, watch, heard, peer, own } = await serving()
+    const resumption = { ticketKeys: createTicketKeys({ secret: randomBytes(32) }) }
+    const server = createEngineFactorySource(watch, (credentials) =>
+      createOpensslEngineFactory({ role: 'server', credentials, resumption }),
+    )
+    const client = createOpensslEngineFactory({ role: 'client', credentials: peer(), serverName: 'node-a' })
+    const resumed: boolean[] = []
+    for (let session = 0; session < 2; session++) {
+      const pair = new EnginePair({ client, server })
+      await pair.handshake()
+      await pair.settle()
+      resumed.push((await pair.server.untilSecure()).isResumed)
+      pair.destroy()
+    }
+    expect(resumed).toEqual([false, true])
+    await replace(files.crlFile, await createCrl(ca, { revoked: [own.certificatePem], number: 2 }))
+    await heard.next('rotated')
+    const refused = new EnginePair({ client, server })
+    refused.start()
+    expect((await refused.server.untilFailed()).code).toBe('ERR_SZMQ_CERTIFICATE_REVOKED')
     refused.destroy()
   })
 
