@@ -106,14 +106,15 @@ const loss: fc.Arbitrary<Step> = fc.record({
 
 /** A cluster with one recorder on each member, and what was sent to them. */
 class Run {
-  readonly cluster = new MemoryCluster()
+  readonly cluster: MemoryCluster
   readonly #recorders: readonly RecorderRef[]
   readonly #refs: readonly (readonly RecorderRef[])[]
   readonly settlements: { n: number; value?: unknown; error?: unknown }[] = []
   asked = 0
   #n = 0
 
-  constructor() {
+  constructor(grants: Grants) {
+    this.cluster = new MemoryCluster(grants)
     gates.length = 0
     this.#recorders = MEMBERS.map((at) => this.cluster.member(at).spawn(Recorder, `/recorder-${at}`))
     this.#refs = MEMBERS.map((from) =>
@@ -225,8 +226,10 @@ const CODES_OF_LOSS = [
   'ERR_SZMQ_ACTOR_STOPPED',
 ]
 
-async function check(steps: readonly Step[], codes: readonly string[]): Promise<void> {
-  const run = new Run()
+type Grants = ConstructorParameters<typeof MemoryCluster>[0]
+
+async function check(steps: readonly Step[], codes: readonly string[], grants?: Grants): Promise<void> {
+  const run = new Run(grants)
   for (const step of steps) {
     await run.step(step)
     expect(run.cluster.imbalance).toBe(0)
@@ -268,6 +271,19 @@ describe('three runtimes, whatever happens between them in whatever order', () =
           await check([...before, lost, ...after], CODES_OF_LOSS)
         },
       ),
+    )
+  })
+
+  it('do so when each node lets the other one reach only some of it', async () => {
+    const messages = ['note', 'later']
+    const grants = {
+      a: [{ path: 'shop/recorder-0', messages }, { path: 'shop/recorder-2' }],
+      b: [{ path: 'shop/*', messages }],
+    }
+    await fc.assert(
+      fc.asyncProperty(fc.array(ordinaryStep, { maxLength: 60, size: 'max' }), async (steps) => {
+        await check(steps, [...CODES, 'ERR_SZMQ_NOT_AUTHORIZED'], grants)
+      }),
     )
   })
 })
