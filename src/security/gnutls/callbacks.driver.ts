@@ -1,0 +1,145 @@
+import { E } from './constants.ts'
+import type { GnutlsLibrary } from './library.driver.ts'
+import type { Pointer } from './prototype.ts'
+
+/** What GnuTLS asks of a session while one of its functions runs. No exception may leave these: {@link Callbacks} guards them. */
+export interface CallbackSession {
+  /** The transport pointer. */
+  readonly id: number
+  /** The `gnutls_session_t`. */
+  readonly handle: Pointer
+  /** Ciphertext to the peer. @returns bytes taken */
+  onPush(data: Pointer, bytes: number): number
+  /** Ciphertext of the peer into `data`. @returns bytes given, 0 if there is none now */
+  onPull(data: Pointer, bytes: number): number
+  /** Is there ciphertext of the peer? */
+  hasInput(): boolean
+  /** @returns 0, or a GnuTLS error to give up with */
+  onHandshakeMessage(type: number, isIncoming: boolean, bytes: number): number
+  onVerify(): number
+  onKeyLog(label: string, secret: Pointer): number
+  onPskIdentity(identity: Pointer, key: Pointer): number
+  onSrpUser(username: string, into: { salt: Pointer; verifier: Pointer; generator: Pointer; prime: Pointer }): number
+  /** Something was thrown in one of these. It must not cross C: keep it until GnuTLS has returned. */
+  onThrown(thrown: unknown): void
+}
+
+/**
+ * GnuTLS's way back into this thread: one set of C functions for all sessions of a thread, for koffi has no more than 8 192 and calls each
+ * on the thread that registered it. The session that a call is for is the one that is inside {@link enter}, told by its transport pointer.
+ */
+export class Callbacks {
+  readonly pointers: {
+    readonly push: Pointer
+    readonly pull: Pointer
+    readonly pullTimeout: Pointer
+    readonly hook: Pointer
+    readonly verify: Pointer
+    readonly keyLog: Pointer
+    readonly pskKey: Pointer
+    readonly srpVerifier: Pointer
+  }
+  readonly #library: GnutlsLibrary
+  #active: CallbackSession | undefined
+
+  constructor(library: GnutlsLibrary) {
+    this.#library = library
+    const { koffi } = library
+    const register = (prototype: string, callback: (...args: never[]) => unknown): Pointer =>
+      koffi.register(callback, koffi.pointer(koffi.proto(prototype)))
+    this.pointers = {
+      push: register('intptr_t szmq_push(uintptr_t id, void *data, size_t bytes)', (id: number, data: Pointer, bytes: number) =>
+        this.#push(id, data, bytes),
+      ),
+      pull: register('intptr_t szmq_pull(uintptr_t id, void *data, size_t bytes)', (id: number, data: Pointer, bytes: number) =>
+        this.#pull(id, data, bytes),
+      ),
+      pullTimeout: register('int szmq_pull_timeout(uintptr_t id, unsigned int ms)', (id: number) =>
+        this.#byId(id)?.hasInput() === true ? 1 : 0,
+      ),
+      hook: register(
+        'int szmq_hook(void *session, unsigned int type, unsigned int when, unsigned int incoming, void *message)',
+        (handle: Pointer, type: number, _when: number, incoming: number, message: Pointer | null) =>
+          this.#guard(handle, (session) => session.onHandshakeMessage(type, incoming !== 0, this.#sizeOf(message))),
+      ),
+      verify: register('int szmq_verify(void *session)', (handle: Pointer) =>
+        this.#guard(handle, (session) => session.onVerify()),
+      ),
+      keyLog: register(
+        'int szmq_keylog(void *session, const char *label, void *secret)',
+        (handle: Pointer, label: string, secret: Pointer) => this.#guard(handle, (session) => session.onKeyLog(label, secret)),
+      ),
+      pskKey: register(
+        'int szmq_psk(void *session, void *identity, void *key)',
+        (handle: Pointer, identity: Pointer, key: Pointer) =>
+          this.#guard(handle, (session) => session.onPskIdentity(identity, key)),
+      ),
+      srpVerifier: register(
+        'int szmq_srp(void *session, const char *username, void *salt, void *verifier, void *generator, void *prime)',
+        (handle: Pointer, username: string, salt: Pointer, verifier: Pointer, generator: Pointer, prime: Pointer) =>
+          this.#guard(handle, (session) => session.onSrpUser(username, { salt, verifier, generator, prime })),
+      ),
+    }
+  }
+
+  /** Runs `call`, which may call GnuTLS on `session`. Nests, for different sessions. */
+  enter<T>(session: CallbackSession, call: () => T): T {
+    const outer = this.#active
+    this.#active = session
+    try {
+      return call()
+    } finally {
+      this.#active = outer
+    }
+  }
+
+  /** Gives the C functions back. No session of this thread may be used after it. */
+  unregister(): void {
+    for (const pointer of Object.values(this.pointers)) this.#library.koffi.unregister(pointer)
+  }
+
+  #byId(id: number): CallbackSession | undefined {
+    return this.#active?.id === id ? this.#active : undefined
+  }
+
+  #push(id: number, data: Pointer, bytes: number): number {
+    const session = this.#byId(id)
+    if (session === undefined) return -1
+    try {
+      return session.onPush(data, Number(bytes))
+    } catch (thrown) {
+      session.onThrown(thrown)
+      return -1
+    }
+  }
+
+  #pull(id: number, data: Pointer, bytes: number): number {
+    const session = this.#byId(id)
+    if (session === undefined) return -1
+    try {
+      const given = session.onPull(data, Number(bytes))
+      if (given > 0) return given
+      this.#library.fn.gnutls_transport_set_errno(session.handle, this.#library.koffi.os.errno['EAGAIN'] ?? 11)
+    } catch (thrown) {
+      session.onThrown(thrown)
+    }
+    return -1
+  }
+
+  #guard(handle: Pointer, call: (session: CallbackSession) => number): number {
+    const session = this.#active
+    if (session === undefined || session.handle !== handle) return E.USER_ERROR
+    try {
+      return call(session)
+    } catch (thrown) {
+      session.onThrown(thrown)
+      return E.USER_ERROR
+    }
+  }
+
+  #sizeOf(datum: Pointer | null): number {
+    if (datum === null) return 0
+    const { decode, offsetof } = this.#library.koffi
+    return decode.uint32(datum + BigInt(offsetof('gnutls_datum_t', 'size')))
+  }
+}
