@@ -254,7 +254,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   }
 
   hasInput(): boolean {
-    return !this.#input.isEmpty
+    return this.#input.length > 0
   }
 
   onHandshakeMessage(type: number, isIncoming: boolean, bytes: number): number {
@@ -369,10 +369,13 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   #read(): void {
     const { fn } = this.#settings.thread.library
     while ((this.#phase === 'open' || this.#phase === 'closed') && !this.#hasPeerClosed) {
+      const before = this.#input.length
       const result = this.#call(() => Number(fn.gnutls_record_recv(this.handle, scratch, scratch.length)))
       if (!this.#isAlive()) return
       if (result > 0) this.#emit({ kind: 'plaintext', bytes: takeScratch(result) })
       else if (result === 0) this.#onPeerClose()
+      // A ticket or KeyUpdate was read: what it needs next may be there.
+      else if (result === E.AGAIN && this.#input.length > 0 && this.#input.length < before) continue
       else if (result === E.AGAIN) return
       else if (!this.#isTrifle(result)) this.#failOver(result)
     }

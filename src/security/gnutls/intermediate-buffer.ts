@@ -8,13 +8,16 @@ const KEPT_BYTES = 4_096
 export class InputBuffer {
   readonly #pieces: Uint8Array[] = []
   #at = 0
+  #length = 0
 
   put(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#pieces.push(bytes)
+    if (bytes.length === 0) return
+    this.#pieces.push(bytes)
+    this.#length += bytes.length
   }
 
-  get isEmpty(): boolean {
-    return this.#pieces.length === 0
+  get length(): number {
+    return this.#length
   }
 
   /** The next 1 to `atMost` bytes, as they lie in one piece; undefined if there are none. Aliases what was put in. */
@@ -23,6 +26,7 @@ export class InputBuffer {
     if (piece === undefined) return undefined
     const taken = piece.subarray(this.#at, this.#at + atMost)
     this.#at += taken.length
+    this.#length -= taken.length
     if (this.#at === piece.length) {
       this.#pieces.shift()
       this.#at = 0
@@ -33,6 +37,7 @@ export class InputBuffer {
   clear(): void {
     this.#pieces.length = 0
     this.#at = 0
+    this.#length = 0
   }
 }
 
