@@ -1,6 +1,15 @@
 import { describe, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
-import { ask, defineActor, refTo, tell, type ActorRef, type ActorSystem } from '../../../src/index.ts'
+import {
+  ask,
+  defineActor,
+  refTo,
+  tell,
+  type ActorRef,
+  type ActorSystem,
+  type AuthorizePeer,
+  type PeerIdentity,
+} from '../../../src/index.ts'
 
 /**
  * What must not compile. `tsc -p .` checks these lines: an `@ts-expect-error` above a line that does compile is an error of its own.
@@ -196,6 +205,41 @@ describe('a definition, to the compiler', () => {
           done: () => true,
         },
       })
+    }).toBeFunction()
+  })
+
+  it('gives handlers the peer, which may be nobody and cannot be changed', () => {
+    expectTypeOf(() => {
+      defineActor(import.meta, {
+        name: 'careful',
+        protocol: { go: tell(z.number()) },
+        state: () => ({}),
+        on: {
+          go: (_state, _n, context) => {
+            expectTypeOf(context.peer).toEqualTypeOf<PeerIdentity | undefined>()
+            // @ts-expect-error it may be nobody
+            void context.peer.names
+            // @ts-expect-error it is who TLS says
+            context.peer = undefined
+          },
+        },
+      })
+    }).toBeFunction()
+  })
+})
+
+describe('authorize, to the compiler', () => {
+  it('answers at once, with one of the answers there are', () => {
+    expectTypeOf(() => {
+      const admit: AuthorizePeer = (peer) => (peer.verifiedBy === 'x509' && peer.names.includes('DNS:a')) || 'not on the list'
+      const limit: AuthorizePeer = () => ({ allow: [{ path: 'shop/*', messages: ['add'] }, { path: '**' }] })
+      // @ts-expect-error later
+      const late: AuthorizePeer = async () => true
+      // @ts-expect-error messages that may be missing would allow them all
+      const open: AuthorizePeer = () => ({ allow: [{ path: 'shop/*', messages: undefined }] })
+      // @ts-expect-error no answer
+      const silent: AuthorizePeer = () => {}
+      return [admit, limit, late, open, silent]
     }).toBeFunction()
   })
 })
