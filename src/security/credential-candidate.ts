@@ -4,6 +4,14 @@ import { describeIdentity, identityDigest, type X509Identity } from './identity.
 import { badCredentials, type Pem, type PemPart } from './pem.ts'
 import { parseX509Credentials, type X509Credentials, type X509CredentialsInput } from './x509-credentials.ts'
 
+/** Where the PEM files of one node are. */
+export interface CredentialFiles {
+  readonly caFile: string
+  readonly certFile: string
+  readonly keyFile: string
+  readonly crlFile?: string | undefined
+}
+
 /** What was found when somebody looked for new credentials. Holds a secret: not for events, logs or other threads. */
 export type CredentialCandidate =
   | { readonly kind: 'read'; readonly input: X509CredentialsInput }

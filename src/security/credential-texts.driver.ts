@@ -1,7 +1,6 @@
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { readBoundedFile } from './bounded-file.driver.ts'
-import type { CredentialCandidate } from './credential-candidate.ts'
-import type { CredentialFiles } from './credential-files.driver.ts'
+import type { CredentialCandidate, CredentialFiles } from './credential-candidate.ts'
 
 /** A larger file of credentials is refused before it is read. */
 export const MAX_CREDENTIAL_FILE_BYTES = 1024 * 1024

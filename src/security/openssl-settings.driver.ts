@@ -9,6 +9,7 @@ import { sortProofs, type OpensslProofs } from './openssl-proofs.ts'
 import { OpensslSessions } from './openssl-sessions.ts'
 import { resolveOpensslTerms } from './openssl-terms.ts'
 import { useTicketKeys } from './openssl-ticket-keys.driver.ts'
+import { readBlocks } from './pem.ts'
 import type { PskCredentials } from './psk-credentials.ts'
 import { MAX_SESSION_LIFETIME_MS } from './session-store.ts'
 import { createTicketKeys, generateTicketSecret, type TicketKeys } from './ticket-keys.ts'
@@ -93,7 +94,8 @@ function buildContext(
       // An empty list would mean: the CAs of the web.
       ca: trust?.caPem ?? [],
       ...(own === undefined ? {} : { cert: own.certificatePem, key: own.revealPrivateKeyPem() }),
-      ...(trust?.crlPem === undefined ? {} : { crl: trust.crlPem }),
+      // One by one: of a text with several lists Node reads the first.
+      ...(trust?.crlPem === undefined ? {} : { crl: [...readBlocks(trust.crlPem, 'X509 CRL')] }),
       minVersion,
       maxVersion,
       ciphers,

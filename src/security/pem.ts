@@ -17,7 +17,7 @@ export function readPem(pem: Pem, part: PemPart): string {
 /** Each certificate of `pem` must be readable. @returns the first. */
 export function readCertificates(pem: string, part: PemPart): X509Certificate {
   requireBlock(pem, 'CERTIFICATE', part)
-  const [first] = blocks(pem, 'CERTIFICATE').map((block, index) => {
+  const [first] = readBlocks(pem, 'CERTIFICATE').map((block, index) => {
     try {
       return new X509Certificate(block)
     } catch (cause) {
@@ -42,7 +42,8 @@ export function requireBlock(pem: string, label: string, part: PemPart): void {
   )
 }
 
-function blocks(pem: string, label: string): readonly string[] {
+/** The whole blocks of this label, in order. */
+export function readBlocks(pem: string, label: string): readonly string[] {
   return pem.match(new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----`, 'g')) ?? []
 }
 

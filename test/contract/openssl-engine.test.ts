@@ -55,6 +55,26 @@ describe('openssl engine', () => {
       pair.destroy()
     })
 
+    it('agrees on X25519MLKEM768 by default where OpenSSL has it, and says where it has not', async () => {
+      const pair = createPair({})
+      await pair.handshake()
+      const hasHybrid = parseFloat(process.versions.openssl) >= 3.5
+      for (const end of [pair.client, pair.server]) {
+        expect((await end.untilSecure()).group).toBe(hasHybrid ? 'X25519MLKEM768' : 'X25519')
+      }
+      pair.destroy()
+      const priority = 'NORMAL:-GROUP-ALL:+GROUP-X25519-MLKEM768'
+      const hybridOnly = (): EnginePair => createPair({ client: { priority }, server: { priority } })
+      if (!hasHybrid) {
+        expect(hybridOnly).toThrow(/X25519-MLKEM768/)
+        return
+      }
+      const hybrid = hybridOnly()
+      await hybrid.handshake()
+      expect((await hybrid.server.untilSecure()).group).toBe('X25519MLKEM768')
+      hybrid.destroy()
+    })
+
     it('names a HelloRetryRequest', async () => {
       const pair = createPair({ server: { groups: 'P-384', minVersion: 'TLSv1.3' } })
       await pair.handshake()

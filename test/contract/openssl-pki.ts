@@ -65,3 +65,37 @@ async function openssl(args: readonly string[]): Promise<void> {
     throw cause
   }
 }
+
+/** A node whose certificate an intermediate CA issued, and what its peers trust: the root alone. */
+export async function createChain(name: string): Promise<{
+  readonly rootPem: string
+  readonly intermediatePem: string
+  readonly certificatePem: string
+  readonly privateKeyPem: string
+}> {
+  const folder = await mkdtemp(join(tmpdir(), 'szmq-openssl-chain-'))
+  const file = (each: string): string => join(folder, each)
+  const sign = async (subject: string, issuer: string, extensions: string): Promise<void> => {
+    await writeFile(file(`${subject}.cnf`), extensions)
+    const request = ['-keyout', file(`${subject}.key`), '-out', file(`${subject}.csr`), '-subj', `/CN=${subject}`]
+    await openssl(['req', '-new', '-nodes', ...KEY_ARGUMENTS.ecdsa, ...request])
+    const signer = ['-CA', file(`${issuer}.pem`), '-CAkey', file(`${issuer}.key`), '-CAcreateserial', '-days', '2']
+    const input = ['-in', file(`${subject}.csr`), '-extfile', file(`${subject}.cnf`), '-out', file(`${subject}.pem`)]
+    await openssl(['x509', '-req', ...signer, ...input])
+  }
+  try {
+    const root = ['-keyout', file('root.key'), '-out', file('root.pem'), '-subj', '/CN=test root', '-days', '2']
+    await openssl(['req', '-x509', '-nodes', ...KEY_ARGUMENTS.ecdsa, ...root])
+    await sign('intermediate', 'root', 'basicConstraints=critical,CA:true,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n')
+    await sign(name, 'intermediate', `subjectAltName=DNS:${name}\nextendedKeyUsage=serverAuth,clientAuth\n`)
+    const read = (each: string): Promise<string> => readFile(file(each), 'latin1')
+    return {
+      rootPem: await read('root.pem'),
+      intermediatePem: await read('intermediate.pem'),
+      certificatePem: await read(`${name}.pem`),
+      privateKeyPem: await read(`${name}.key`),
+    }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}

@@ -3,14 +3,17 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { ClientSessions } from '../../src/security/client-sessions.ts'
 import { guardSessionStore } from '../../src/security/guarded-session-store.ts'
 import { createMemorySessionStore } from '../../src/security/memory-session-store.ts'
+import { createCrl, createDevelopmentCa, issueCertificate } from '../../src/security/pki.driver.ts'
 import { PskCredentials } from '../../src/security/psk-credentials.ts'
 import type { SessionStore } from '../../src/security/session-store.ts'
 import { createTicketKeys } from '../../src/security/ticket-keys.ts'
 import type { TlsEngineFactory, TlsFacts } from '../../src/security/tls-engine.ts'
 import type { TlsOptions } from '../../src/security/tls-options.ts'
+import { parseX509Credentials, type X509Credentials } from '../../src/security/x509-credentials.ts'
 import { X509Trust } from '../../src/security/x509-trust.ts'
 import { systemClock } from '../../src/shared/system-clock.driver.ts'
 import { EnginePair } from './engine-pair.ts'
+import { createChain } from './openssl-pki.ts'
 import { createTestPki, type TestPki } from './test-pki.ts'
 import type { TlsVersion } from './tls-engine.contract.ts'
 
@@ -84,6 +87,54 @@ export function describeTlsFeatures(title: string, make: TlsFeaturesOptions): vo
           const pair = createPair({ server: { clientCertificate: 'none' } })
           expect((await agree(pair)).server.peer.verifiedBy).toBe('nothing')
           pair.destroy()
+        })
+      })
+
+      describe('chains and lists', () => {
+        it('a chain through an intermediate CA is followed to the root, and is not without it, at either side', async () => {
+          const { rootPem, intermediatePem, certificatePem, privateKeyPem } = await createChain('node-b')
+          const credentialsOf = (certificate: string): X509Credentials =>
+            parseX509Credentials({ ca: rootPem, certificate, privateKey: privateKeyPem }, { now: new Date() })
+          const whole = credentialsOf(certificatePem + intermediatePem)
+          const pair = createPair({ client: { credentials: whole }, server: { credentials: whole } })
+          const { client } = await agree(pair)
+          expect(client.peer).toMatchObject({ verifiedBy: 'x509', issuer: 'intermediate' })
+          pair.destroy()
+          for (const side of ['client', 'server'] as const) {
+            const broken = createPair({
+              client: { credentials: whole },
+              server: { credentials: whole },
+              [side]: { credentials: credentialsOf(certificatePem) },
+            })
+            broken.start()
+            const verifier = side === 'client' ? broken.server : broken.client
+            expect((await verifier.untilFailed()).code).toBe('ERR_SZMQ_UNKNOWN_CA')
+            broken.destroy()
+          }
+        })
+
+        // Node reads only the first list of a text: a roll-over from one CA to another failed with both.
+        it('several CAs may have a list each', async () => {
+          const cas = await Promise.all(['old CA', 'new CA'].map((name) => createDevelopmentCa({ name })))
+          const trust = {
+            ca: cas.map(({ certificatePem }) => certificatePem).join(''),
+            crl: (await Promise.all(cas.map((each) => createCrl(each, { revoked: [] })))).join(''),
+          }
+          const nodes = await Promise.all(
+            cas.map(async (each) => {
+              const { certificatePem, privateKeyPem } = await issueCertificate(each, { name: 'node-b' })
+              return parseX509Credentials(
+                { ...trust, certificate: certificatePem, privateKey: privateKeyPem },
+                { now: new Date() },
+              )
+            }),
+          )
+          for (const [credentials, others] of [nodes, nodes.toReversed()]) {
+            if (credentials === undefined || others === undefined) throw new Error('two CAs make two nodes')
+            const pair = createPair({ client: { credentials }, server: { credentials: others } })
+            await agree(pair)
+            pair.destroy()
+          }
         })
       })
 
