@@ -293,14 +293,17 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   ): number {
     this.#srpUser = username
     const { library } = this.#settings.thread
-    const found = this.#settings.proofs.srp?.revealVerifier(username)
-    if (found === undefined) return SRP_UNKNOWN_USER
-    const group = findSrpGroup(library, found.groupBits)
-    giveDatum(library, into.salt, found.salt)
-    giveDatum(library, into.verifier, found.verifier)
+    const { srpGroup, proofs } = this.#settings
+    const found = proofs.srp?.revealVerifier(username)
+    // Whoever is unknown gets the group that the others have, and a salt and verifier that GnuTLS makes up.
+    if (found !== undefined) srpGroup.bits = found.groupBits
+    const group = findSrpGroup(library, srpGroup.bits)
     const readLent = (pointer: Pointer): Datum => library.koffi.decode(pointer, 'gnutls_datum_t')
     lendDatum(library, into.generator, readLent(group.generator))
     lendDatum(library, into.prime, readLent(group.prime))
+    if (found === undefined) return SRP_UNKNOWN_USER
+    giveDatum(library, into.salt, found.salt)
+    giveDatum(library, into.verifier, found.verifier)
     return E.SUCCESS
   }
 

@@ -24,6 +24,8 @@ export function toPriorityText(
   return [
     priority,
     ...needed.flatMap(({ adds }) => adds),
+    // Otherwise a server that has both would show its certificate to whoever can judge raw public keys only.
+    ...(kinds.has('rawPublicKey') && !kinds.has('x509') && !kinds.has('x509Trust') ? ['-CTYPE-X509'] : []),
     '-VERS-TLS1.1:-VERS-TLS1.0',
     ...(maxVersion === 'TLSv1.2' ? ['-VERS-TLS1.3'] : []),
     ...(minVersion === 'TLSv1.3' ? ['-VERS-TLS1.2'] : []),

@@ -3,7 +3,7 @@ import { SzmqError } from '../../shared/errors.ts'
 import type { Credentials } from '../credentials.ts'
 import type { PskCredentials } from '../psk-credentials.ts'
 import type { RawPublicKeyCredentials } from '../raw-public-key-credentials.ts'
-import type { SrpCredentials } from '../srp-credentials.ts'
+import type { SrpCredentials, SrpVerifier } from '../srp-credentials.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import type { X509Credentials } from '../x509-credentials.ts'
 import type { X509Trust } from '../x509-trust.ts'
@@ -34,6 +34,8 @@ export interface GnutlsSettings {
   /** `gnutls_datum_t[1]`, which GnuTLS keeps a pointer into. */
   readonly alpn: { readonly data: Pointer; readonly size: number } | undefined
   readonly revocations: RevocationLists | undefined
+  /** Servers: the group of the last SRP user who was known. */
+  readonly srpGroup: { bits: SrpVerifier['groupBits'] }
 }
 
 /** The credentials by kind. */
@@ -82,7 +84,18 @@ export function resolveGnutlsSettings(options: GnutlsEngineOptions): GnutlsSetti
       INIT.NO_TICKETS |
       (role === 'client' ? INIT.CLIENT | INIT.FORCE_CLIENT_CERT : INIT.SERVER) |
       (proofs.rawPublicKey === undefined ? 0 : INIT.ENABLE_RAWPK)
-    const settings: GnutlsSettings = { thread, options, role, clientCertificate, proofs, natives, flags, alpn, revocations }
+    const settings: GnutlsSettings = {
+      thread,
+      options,
+      role,
+      clientCertificate,
+      proofs,
+      natives,
+      flags,
+      alpn,
+      revocations,
+      srpGroup: { bits: DEFAULT_SRP_GROUP_BITS },
+    }
     thread.freeWith(natives, builder.frees)
     return settings
   } catch (error) {
@@ -302,6 +315,9 @@ class NativesBuilder {
 
 /** `GNUTLS_KEY_DIGITAL_SIGNATURE` */
 const KEY_USAGE_SIGN = 128
+
+/** What `createSrpVerifier` takes by default. */
+export const DEFAULT_SRP_GROUP_BITS = 3072
 
 const FAKE_SALT_SEED_BYTES = 32
 /** Length of the salts that `createSrpVerifier` makes: a made-up one must not differ. */

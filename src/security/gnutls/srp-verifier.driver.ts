@@ -4,7 +4,7 @@ import { SrpCredentials, type SrpVerifier } from '../srp-credentials.ts'
 import { requireSuccess } from './check.driver.ts'
 import type { GnutlsLibrary } from './library.driver.ts'
 import { readDatum, takeOwnDatum, toDatum } from './memory.driver.ts'
-import { SRP_SALT_BYTES } from './settings.driver.ts'
+import { DEFAULT_SRP_GROUP_BITS, SRP_SALT_BYTES } from './settings.driver.ts'
 import { threadOf } from './thread.driver.ts'
 
 export interface SrpVerifierInput {
@@ -19,7 +19,7 @@ export interface SrpVerifierInput {
  *
  * @throws ERR_SZMQ_BAD_CREDENTIALS for a name or password that is empty, too long or holds NUL · ERR_SZMQ_ENGINE_UNAVAILABLE without libgnutls
  */
-export function createSrpVerifier({ username, password, groupBits = 3072 }: SrpVerifierInput): SrpVerifier {
+export function createSrpVerifier({ username, password, groupBits = DEFAULT_SRP_GROUP_BITS }: SrpVerifierInput): SrpVerifier {
   SrpCredentials.client({ username, password })
   const { library } = threadOf()
   const { prime, generator } = findSrpGroup(library, groupBits)
