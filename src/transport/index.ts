@@ -19,14 +19,5 @@ export {
   type WireCounters,
 } from './node-link.driver.ts'
 export { describeIdentity, identityDigest, type PeerIdentity } from '../security/identity.ts'
-export {
-  AccessRules,
-  judgePeer,
-  type Access,
-  type AccessRule,
-  type AuthorizePeer,
-  type Grant,
-  type Judgement,
-  type Reach,
-} from '../security/authorization.ts'
+export { AccessRules, judgePeer, type AuthorizePeer, type Grant, type Reach } from '../security/authorization.ts'
 export type { TlsFacts } from '../security/tls-engine.ts'
