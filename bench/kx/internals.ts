@@ -43,6 +43,5 @@ export const { createMemorySessionStore } = await load('security/memory-session-
 export const { systemClock } = await load('shared/system-clock.driver.js')
 export const { systemRandom } = await load('shared/system-random.driver.js')
 
-export type { SessionEvent } from '../../dist/security/session-status.js'
-export type { TlsEngine, TlsEngineFactory, TlsEvent, TlsFacts } from '../../dist/security/tls-engine.js'
+export type { TlsEngine, TlsEngineFactory, TlsFacts } from '../../dist/security/tls-engine.js'
 export type { TlsOptions } from '../../dist/security/tls-options.js'
