@@ -8,7 +8,7 @@ import {
   identityDigest,
   judgePeer,
   listenForNodes,
-  type readNodeCredentials,
+  type NodeCredentialSource,
   type LinkEvent,
   type LinkLimits,
   type NodeEngines,
@@ -28,14 +28,12 @@ import type { LinkPort, Switchboard } from './switchboard.ts'
 import type { LinkInfo, NodeOptions, SystemEvent } from './system.ts'
 import { HOST_THREAD } from './thread-end.driver.ts'
 
-export type Credentials = Awaited<ReturnType<typeof readNodeCredentials>>
-
 export interface NodeLinksOptions {
   readonly node: NodeOptions
   /** Name of the system. */
   readonly system: string
   readonly local: NodeIdentity
-  readonly credentials: Credentials
+  readonly credentials: NodeCredentialSource
   readonly switchboard: Switchboard
   readonly onEvent: (event: SystemEvent) => void
   readonly onNodeLost: (node: string, reason: string) => void
@@ -74,7 +72,7 @@ export class NodeLinks {
 
   private constructor(options: NodeLinksOptions) {
     this.#options = options
-    this.#engines = createNodeEngines(options.credentials)
+    this.#engines = createNodeEngines(options.credentials, options.node)
   }
 
   static async open(options: NodeLinksOptions): Promise<NodeLinks> {

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { messageOf, SzmqError } from '../shared/errors.ts'
-import { Board, readNodeCredentials, resolveLinkLimits } from '../transport/index.ts'
+import { Board, openNodeCredentials, resolveLinkLimits, type NodeCredentialSource } from '../transport/index.ts'
 import { assertName } from './address.ts'
 import type { AskOptions } from './ask-table.ts'
 import type { ActorDefinition, AnyDefinition } from './define-actor.ts'
-import { createIncarnation, NodeLinks, type Credentials } from './node-links.driver.ts'
+import { createReporter, toSystemEvent } from './event-reporter.driver.ts'
+import { createIncarnation, NodeLinks } from './node-links.driver.ts'
 import { answerResolve } from './resolve.ts'
 import type { Protocol } from './protocol.ts'
 import { assertUnderstands, type ActorAddress, type ActorRef } from './ref.ts'
@@ -34,9 +35,15 @@ let systemsStarted = 0
 export async function startSystem(options: SystemOptions): Promise<ActorSystem> {
   assertName(options.name, 'system name')
   const { node } = options
-  const credentials = node === undefined ? undefined : await readNodeCredentials(node.tls)
   if (node?.link !== undefined) resolveLinkLimits(node.link)
-  const system = new System(options, credentials)
+  const report = createReporter(options.name, options.onEvent)
+  const credentials =
+    node === undefined
+      ? undefined
+      : await openNodeCredentials(node.tls, (event) => {
+          report(toSystemEvent(event))
+        })
+  const system = new System(options, { report, credentials })
   try {
     await system.start()
   } catch (error) {
@@ -54,7 +61,8 @@ class System implements ActorSystem {
   /** Unique in this process; inproc addresses begin with it. */
   readonly #inprocName: string
   readonly #node: string
-  readonly #credentials: Credentials | undefined
+  readonly #report: (event: SystemEvent) => void
+  readonly #credentials: NodeCredentialSource | undefined
   readonly #end: ThreadEnd
   readonly #pool: ThreadPool
   readonly #switchboard: Switchboard
@@ -64,10 +72,17 @@ class System implements ActorSystem {
   #nextThread = 0
   #stopping: Promise<void> | undefined
 
-  constructor(options: SystemOptions, credentials: Credentials | undefined) {
+  constructor(
+    options: SystemOptions,
+    {
+      report,
+      credentials,
+    }: { readonly report: (event: SystemEvent) => void; readonly credentials: NodeCredentialSource | undefined },
+  ) {
+    this.#report = report
     this.#options = options
     this.#credentials = credentials
-    this.#node = createIncarnation(randomBytes(12).toString('hex'), credentials?.identity)
+    this.#node = createIncarnation(randomBytes(12).toString('hex'), credentials?.current.identity)
     this.name = options.name
     this.threads = options.threads ?? 0
     systemsStarted += 1
@@ -75,8 +90,8 @@ class System implements ActorSystem {
     this.#board = Board.create(this.threads + 1)
     this.#board.setLife(HOST_THREAD, 'live')
     this.#pool = new ThreadPool(this.#board, (_thread, message) => {
-      if (message.kind === 'deadLetter') this.#emit(message)
-      else if (message.kind === 'actor.failed') this.#emit(message)
+      if (message.kind === 'deadLetter') this.#report(message)
+      else if (message.kind === 'actor.failed') this.#report(message)
       else if (message.kind === 'actor.stopped') this.#forgetActor(message)
       else if (message.kind === 'violation') this.#dismiss(message.node, new SzmqError(message.code, message.message))
     })
@@ -105,7 +120,7 @@ class System implements ActorSystem {
       credentials: this.#credentials,
       switchboard: this.#switchboard,
       onEvent: (event) => {
-        this.#emit(event)
+        this.#report(event)
       },
       onNodeLost: (id, reason) => {
         this.#loseNode(id, reason)
@@ -207,6 +222,7 @@ class System implements ActorSystem {
   async #stop(): Promise<void> {
     await this.#stopActors()
     await this.#links?.close(STOP_DEADLINE_MS)
+    await this.#credentials?.[Symbol.asyncDispose]()
     await this.#pool.end()
     this.#end.close()
   }
@@ -321,7 +337,7 @@ class System implements ActorSystem {
           this.#forgetActor(address)
         },
         onFailure: ({ path, message, error, decision, peer }) => {
-          this.#emit({
+          this.#report({
             kind: 'actor.failed',
             path,
             message,
@@ -331,7 +347,7 @@ class System implements ActorSystem {
           })
         },
         onDeadLetter: (letter) => {
-          this.#emit({ kind: 'deadLetter', letter })
+          this.#report({ kind: 'deadLetter', letter })
         },
         describeLoss: (thread) => this.#pool.describeLoss(thread),
       },
@@ -341,32 +357,12 @@ class System implements ActorSystem {
   #forgetThread(thread: number): void {
     for (const [path, { address }] of this.#actors) if (address.thread === thread) this.#actors.delete(path)
     this.#switchboard.handOn(thread)
-    this.#emit({ kind: 'thread.lost', thread, reason: this.#pool.describeLoss(thread) })
-  }
-
-  #emit(event: SystemEvent): void {
-    if (this.#options.onEvent !== undefined) this.#tellListener(this.#options.onEvent, event)
-    else if (event.kind === 'thread.lost') warn(`thread ${event.thread} of system '${this.name}' is gone: ${event.reason}`)
-    else if (event.kind === 'actor.failed')
-      warn(`${event.path} failed on '${event.message}' (${event.decision}): ${event.error}`)
-  }
-
-  /** Events come up in the middle of everything: a listener that throws must not break off what goes on. */
-  #tellListener(listener: (event: SystemEvent) => void, event: SystemEvent): void {
-    try {
-      listener(event)
-    } catch (error) {
-      warn(`onEvent of system '${this.name}' threw at '${event.kind}': ${messageOf(error)}`)
-    }
+    this.#report({ kind: 'thread.lost', thread, reason: this.#pool.describeLoss(thread) })
   }
 
   #assertRunning(): void {
     if (this.#stopping !== undefined) throw new SzmqError('ERR_SZMQ_INVALID_STATE', `system '${this.name}' was stopped`)
   }
-}
-
-function warn(text: string): void {
-  process.emitWarning(text, { type: 'SzmqWarning' })
 }
 
 function addStats(one: ThreadStats, other: ThreadStats): ThreadStats {

@@ -7,10 +7,12 @@ import type { ActorRef } from './ref.ts'
 import type { ThreadStats } from './signal.ts'
 import type {
   AuthorizePeer,
+  CredentialEvent,
   Grant,
   LinkCounters,
   LinkLimits,
   NodeCredentials,
+  NodeEngineOptions,
   PeerIdentity,
   TlsFacts,
   WireCounters,
@@ -23,16 +25,19 @@ export interface SystemOptions {
   readonly threads?: number
   /** How this system is reached by, and reaches, other nodes. Without it there is no network. */
   readonly node?: NodeOptions
-  /** Hears what happens in the system; default: warnings of lost threads and failed actors go to `process.emitWarning`. */
+  /** Hears what happens in the system; default: lost threads, failed actors and credentials to renew go to `process.emitWarning`. */
   readonly onEvent?: (event: SystemEvent) => void
 }
 
-export interface NodeOptions {
+export interface NodeOptions extends NodeEngineOptions {
   /** For people: in errors and logs. Default: the system's name. */
   readonly name?: string
   /** Where other nodes can reach this one: `tcp://127.0.0.1:7000`, or port `*` for any free one. Default: nowhere. */
   readonly listen?: string
-  /** The certificate this node shows, its key, and the CAs whose nodes it accepts. Links are mutual TLS 1.3, always. */
+  /**
+   * The certificate this node shows, its key, and the CAs whose nodes it accepts. Links are mutual TLS 1.3, always. Files are watched: new
+   * sessions use what is written there, once it is whole and valid.
+   */
   readonly tls: NodeCredentials
   /**
    * Who may link to this node, and what it may reach here; see `docs/authorization.md`. Called on the host thread once for each link when it
@@ -87,6 +92,17 @@ export type SystemEvent =
       readonly code: string | undefined
     }
   | { readonly kind: 'deadLetter'; readonly letter: DeadLetter }
+  | CredentialSystemEvent
+
+/**
+ * What becomes of this node's certificate, key, CAs and revocation lists while their files are watched: `credentials.rotated`,
+ * `credentials.refused` (the last good ones stay in use), `credentials.expiring` and `credentials.expired`. See `docs/rotation.md`.
+ */
+export type CredentialSystemEvent = PrefixKind<CredentialEvent>
+
+type PrefixKind<Event extends { readonly kind: string }> = Event extends { readonly kind: infer Kind extends string }
+  ? Omit<Event, 'kind'> & { readonly kind: `credentials.${Kind}` }
+  : never
 
 /** A link to another node as it stands. */
 export interface LinkInfo {

@@ -28,7 +28,8 @@ export interface PskIdentity {
   readonly verifiedBy: 'psk'
   /** The PSK identity. */
   readonly subject: string
-  readonly names: readonly []
+  /** None. */
+  readonly names: readonly string[]
 }
 
 /** The peer knows the password of this user. At a client: the server holds our verifier. */
@@ -36,7 +37,8 @@ export interface SrpIdentity {
   readonly verifiedBy: 'srp'
   /** The user name. */
   readonly subject: string
-  readonly names: readonly []
+  /** None. */
+  readonly names: readonly string[]
 }
 
 /** A key of our list of trusted ones. */
@@ -44,14 +46,16 @@ export interface RawPublicKeyIdentity {
   readonly verifiedBy: 'rawPublicKey'
   /** SHA-256 of the SubjectPublicKeyInfo, upper-case hexadecimal with colons. */
   readonly subject: string
-  readonly names: readonly []
+  /** None. */
+  readonly names: readonly string[]
 }
 
 /** The peer proved nothing: anonymous key exchange, or a client that may come without a certificate and did. */
 export interface AnonymousIdentity {
   readonly verifiedBy: 'nothing'
   readonly subject: 'anonymous'
-  readonly names: readonly []
+  /** None. */
+  readonly names: readonly string[]
 }
 
 /** Only with the clear-text test engine: it claims to be this. */

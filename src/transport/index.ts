@@ -8,16 +8,16 @@ export { openPair } from './zmq.driver.ts'
 export { resolveLinkLimits } from './link.ts'
 export type { LinkCounters, LinkEvent, LinkLimits, NodeIdentity } from './link.ts'
 export {
-  connectToNode,
   createNodeEngines,
-  listenForNodes,
+  openNodeCredentials,
   readNodeCredentials,
   type NodeCredentials,
+  type NodeCredentialSource,
+  type NodeEngineOptions,
   type NodeEngines,
-  type NodeLink,
-  type NodeListener,
-  type WireCounters,
-} from './node-link.driver.ts'
+} from './node-engines.driver.ts'
+export { connectToNode, listenForNodes, type NodeLink, type NodeListener, type WireCounters } from './node-link.driver.ts'
 export { describeIdentity, identityDigest, type PeerIdentity } from '../security/identity.ts'
 export { AccessRules, judgePeer, type AuthorizePeer, type Grant, type Reach } from '../security/authorization.ts'
+export type { CredentialEvent } from '../security/credential-source.ts'
 export type { TlsFacts } from '../security/tls-engine.ts'

@@ -1,31 +1,11 @@
-import { loadCredentials, type CredentialFiles } from '../security/credential-files.driver.ts'
-import { parseX509Credentials, type X509Credentials, type X509CredentialsInput } from '../security/x509-credentials.ts'
-import { createOpensslEngineFactory } from '../security/openssl-engine.driver.ts'
-import type { TlsEngineFactory } from '../security/tls-engine.ts'
 import { SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
 import { systemRandom } from '../shared/system-random.driver.ts'
 import { Link, type LinkEvent, type LinkLimits, type NodeIdentity } from './link.ts'
-import { LINK_VERSION } from './link.codec.ts'
+import type { NodeEngines } from './node-engines.driver.ts'
 import type { SecureChannel } from './secure-channel.ts'
 import { StreamClient, StreamServer } from './stream.ts'
 import { bindRouter, connectDealer, type LinkSocket, type LinkSocketOptions } from './zmq.driver.ts'
-
-/** A node's certificate, its key and the CAs it trusts: as files, or as PEM. */
-export type NodeCredentials = CredentialFiles | X509CredentialsInput
-
-/**
- * Makes the TLS engines of a node's links. Each is asked for an engine at each epoch of a session, so that what it gives may change while links
- * live: renewed credentials, for instance.
- */
-export interface NodeEngines {
-  readonly server: TlsEngineFactory
-  /** @param serverName the name that the other node's certificate must carry */
-  client(serverName: string): TlsEngineFactory
-}
-
-/** Both ends must name it: a TLS peer that speaks something else is refused in the handshake. */
-const ALPN = `szmq-link/${LINK_VERSION}`
 
 /** Below it the links' windows stay, so ZeroMQ itself never refuses a frame. A frame is at most what one flush of TLS gives. */
 const SOCKET_OPTIONS: LinkSocketOptions = { highWaterMark: 8_192, maxPartBytes: 64 * 1024 * 1024 }
@@ -47,21 +27,6 @@ export interface NodeLink {
   readonly wire: Readonly<WireCounters>
   /** Frees the socket of an outgoing link; after `down`. */
   dispose(): void
-}
-
-/** @throws ERR_SZMQ_BAD_CREDENTIALS naming the file and what to do. */
-export async function readNodeCredentials(credentials: NodeCredentials): Promise<X509Credentials> {
-  if ('caFile' in credentials) return loadCredentials(credentials)
-  return parseX509Credentials(credentials, { now: new Date() })
-}
-
-/** Mutual TLS 1.3 with the credentials of this node. The server's engines share one factory; each client connection has its own. */
-export function createNodeEngines(credentials: X509Credentials): NodeEngines {
-  const options = { credentials, minVersion: 'TLSv1.3', alpn: ALPN } as const
-  return {
-    server: createOpensslEngineFactory({ role: 'server', ...options }),
-    client: (serverName) => createOpensslEngineFactory({ role: 'client', serverName, ...options }),
-  }
 }
 
 export interface NodeListenerOptions {

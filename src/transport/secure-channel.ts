@@ -1,4 +1,3 @@
-import type { Session } from '../security/session.ts'
 import type { SessionEvent, SessionStatus } from '../security/session-status.ts'
 import type { TlsEngine } from '../security/tls-engine.ts'
 import type { SzmqError } from '../shared/errors.ts'
@@ -13,7 +12,7 @@ export interface SecureChannel {
    * @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` · ERR_SZMQ_LIMIT_EXCEEDED above `maxMessageBytes`
    */
   send(message: Uint8Array): boolean
-  /** New keys: see {@link Session.rekey}. @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` */
+  /** New keys: see `Session.rekey`. @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` */
   rekey(): void
   /** See {@link TlsEngine.exportKeyingMaterial}. @throws ERR_SZMQ_INVALID_STATE unless `status.kind` is `open` */
   exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array
