@@ -1,4 +1,5 @@
 import { messageOf, SzmqError } from '../shared/errors.ts'
+import { ignoreRejection } from './ignore-rejection.ts'
 import { describeIdentity, type PeerIdentity } from './identity.ts'
 import type { Authorize } from './tls-options.ts'
 
@@ -8,6 +9,7 @@ export function findRefusal(identity: PeerIdentity, authorize: Authorize | undef
   try {
     const answer: unknown = authorize(identity)
     if (answer === true) return undefined
+    ignoreRejection(answer)
     return refuse(identity, typeof answer === 'string' ? answer : 'authorize did not say true')
   } catch (cause) {
     return refuse(identity, `authorize threw: ${messageOf(cause)}`, cause)

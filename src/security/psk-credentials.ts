@@ -1,4 +1,5 @@
 import { SzmqError } from '../shared/errors.ts'
+import { ignoreRejection } from './ignore-rejection.ts'
 
 /** Longest PSK identity in bytes (UTF-8): what OpenSSL takes on every supported version of Node. */
 export const MAX_PSK_IDENTITY_BYTES = 128
@@ -64,6 +65,7 @@ export class PskCredentials {
   revealKey(identity: string): Uint8Array | undefined {
     if (this.#keyOf === undefined) return identity === this.identity ? this.#key : undefined
     const key = isIdentity(identity) ? this.#keyOf(identity) : undefined
+    ignoreRejection(key)
     if (key !== undefined) requireKey(key)
     return key
   }

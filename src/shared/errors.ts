@@ -89,9 +89,8 @@ export function isSzmqErrorCode(value: unknown): value is SzmqErrorCode {
 
 /** The text of whatever was thrown, be it something that has no text. */
 export function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message
   try {
-    return String(thrown)
+    return String(thrown instanceof Error ? thrown.message : thrown)
   } catch {
     return `a thrown ${typeof thrown} without a text`
   }
