@@ -1,12 +1,16 @@
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { MAX_PSK_IDENTITY_BYTES, type PskCredentials } from './psk-credentials.ts'
 
+/** A hello of TLS 1.3 may name thousands of identities; so many are looked up, a second hello included. The rest is unknown. */
+export const MAX_PSK_LOOKUPS = 16
+
 /** The pre-shared keys of one handshake, as OpenSSL asks for them: which identity was named, was it known, and why did it fail? */
 export class PskExchange {
   readonly #credentials: PskCredentials
   /** The last one whose key was handed to OpenSSL. */
   #known: string | undefined
   #unknown: string | undefined
+  #lookups = 0
   #problem: SzmqError | undefined
 
   constructor(credentials: PskCredentials) {
@@ -23,6 +27,8 @@ export class PskExchange {
 
   /** OpenSSL asks about tickets too, whose bytes are no identity. */
   asServer(identity: string): Uint8Array | null {
+    if (this.#lookups >= MAX_PSK_LOOKUPS) return null
+    this.#lookups += 1
     const key = this.#find(identity)
     if (key === undefined) this.#unknown = identity
     else this.#known = identity
