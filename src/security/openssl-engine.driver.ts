@@ -4,6 +4,8 @@ import { SzmqError } from '../shared/errors.ts'
 import { ALERT, encodeFatalAlert, sealFatalAlert, type AlertCode } from './alert.codec.ts'
 import { HandshakeWatch } from './handshake-watch.ts'
 import type { PeerIdentity } from './identity.ts'
+import { ignoreRejection } from './ignore-rejection.ts'
+import type { OpensslDatabase } from './openssl-database.driver.ts'
 import { toTlsError } from './openssl-errors.ts'
 import { OpensslJudge } from './openssl-judge.driver.ts'
 import { resolveOpensslSettings, type OpensslEngineOptions, type OpensslSettings } from './openssl-settings.driver.ts'
@@ -16,6 +18,9 @@ export type { OpensslEngineOptions } from './openssl-settings.driver.ts'
 
 /** Plaintext that an engine holds before {@link TlsEngine.send} says false. */
 export const HIGH_WATER_MARK_BYTES = 256 * 1024
+
+/** What a client may send before the server's first word: its ClientHello, for which OpenSSL has the same limit, and then nothing. */
+export const MAX_UNANSWERED_BYTES = 128 * 1024
 
 /**
  * TLS by `node:tls` over a Duplex in memory. Each side verifies the other before it sends its own last flight, so a client shows its
@@ -57,6 +62,9 @@ class OpensslEngine implements TlsEngine {
   #judge: OpensslJudge | undefined
   /** Flights that OpenSSL has produced and that wait for our verdict on the peer. */
   #held: Buffer[] = []
+  #database: OpensslDatabase | undefined
+  /** Of a client that was not answered yet. */
+  #unansweredBytes = 0
   /** Came before the peer was verified. */
   #earlySession: Buffer | undefined
   #hasSpoken = false
@@ -88,16 +96,17 @@ class OpensslEngine implements TlsEngine {
     this.#wire = wire
     const psk = this.#settings.psk === undefined ? undefined : new PskExchange(this.#settings.psk)
     const offered = this.#settings.sessions?.take()
+    this.#database = this.#settings.openDatabase?.()
     const socket =
       this.#settings.role === 'client'
         ? connectOver(wire, this.#settings, psk, offered?.session)
-        : acceptOver(wire, this.#settings, psk)
+        : acceptOver(wire, this.#settings, { psk, database: this.#database })
     this.#socket = socket
     this.#judge = new OpensslJudge(socket, this.#settings, { psk, remembered: offered?.certificate })
     this.#keepSessions(socket)
     socket.on('keylog', (line: Buffer) => {
       this.#keepAlertSecret(line.toString('latin1'))
-      this.#settings.insecureKeyLog?.(line.toString('latin1').trimEnd())
+      this.#logKeys(line.toString('latin1').trimEnd())
     })
     socket.on('secure', () => {
       this.#onHandshakeDone(socket)
@@ -124,8 +133,18 @@ class OpensslEngine implements TlsEngine {
   receive(ciphertext: Uint8Array): void {
     if (this.#phase === 'failing' || this.#phase === 'dead' || this.#wire === undefined || ciphertext.length === 0) return
     this.#nameMessages('received', ciphertext)
-    if (this.#isDead()) return
+    if (this.#isDead() || !this.#requireShortHello(ciphertext.length)) return
     this.#wire.push(ciphertext)
+  }
+
+  /** While a database is asked nobody reads, and whatever a client sends is held. */
+  #requireShortHello(bytes: number): boolean {
+    if (this.#hasSpoken || this.#settings.role === 'client') return true
+    this.#unansweredBytes += bytes
+    if (this.#unansweredBytes <= MAX_UNANSWERED_BYTES) return true
+    const text = `the client sent ${this.#unansweredBytes} bytes before it was answered, ${MAX_UNANSWERED_BYTES} are allowed: this is no ClientHello`
+    this.#fail(new SzmqError('ERR_SZMQ_LIMIT_EXCEEDED', text))
+    return false
   }
 
   send(plaintext: Uint8Array): boolean {
@@ -245,6 +264,8 @@ class OpensslEngine implements TlsEngine {
     this.#alertSecret = undefined
     this.#watch = undefined
     this.#rememberEarlySession(socket)
+    // The other versions resume by tickets only.
+    if (facts.version === 'TLSv1.2') this.#database?.keep()
     this.#listener({ kind: 'secure', facts })
     if (this.#isDead()) return
     socket.on('data', (bytes: Buffer) => {
@@ -282,6 +303,8 @@ class OpensslEngine implements TlsEngine {
 
   /** Our own verdict, of which OpenSSL knows nothing: its held flight is thrown away and an alert goes out in its place. */
   #refuse(error: SzmqError): void {
+    // `authorize` may have called destroy().
+    if (this.#phase === 'dead') return
     const alert = this.#encodeAlert(ALERT_BY_CODE[error.code] ?? ALERT.badCertificate)
     if (alert !== undefined) this.#listener({ kind: 'ciphertext', bytes: alert })
     this.#fail(error)
@@ -303,6 +326,14 @@ class OpensslEngine implements TlsEngine {
     const [seenLabel, , secret] = line.trim().split(' ')
     if (this.#phase === 'handshaking' && seenLabel === label && secret !== undefined)
       this.#alertSecret = Buffer.from(secret, 'hex')
+  }
+
+  #logKeys(line: string): void {
+    try {
+      ignoreRejection(this.#settings.insecureKeyLog?.(line))
+    } catch {
+      // OpenSSL is above us on the stack: nobody else would catch it.
+    }
   }
 
   #onCloseSent(): void {
@@ -408,13 +439,17 @@ function connectOver(
   return connect(options)
 }
 
-function acceptOver(wire: Duplex, settings: OpensslSettings, psk: PskExchange | undefined): TLSSocket {
-  const { secureContext, alpn, clientCertificate, database } = settings
+function acceptOver(
+  wire: Duplex,
+  settings: OpensslSettings,
+  { psk, database }: { readonly psk: PskExchange | undefined; readonly database: OpensslDatabase | undefined },
+): TLSSocket {
+  const { secureContext, alpn, clientCertificate } = settings
   const options = {
     isServer: true,
     secureContext,
     ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
-    ...(database === undefined ? {} : { server: database }),
+    ...(database === undefined ? {} : { server: database.server }),
     ...(psk === undefined
       ? {}
       : {

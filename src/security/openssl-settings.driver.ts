@@ -1,10 +1,11 @@
 import { constants, createHash } from 'node:crypto'
-import { createSecureContext, createServer, type SecureContext, type Server } from 'node:tls'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
 import { systemRandom } from '../shared/system-random.driver.ts'
 import { clientSessionKey, ClientSessions } from './client-sessions.ts'
-import type { GuardedSessionStore } from './guarded-session-store.ts'
+import { identityDigest } from './identity.ts'
+import { OpensslDatabase } from './openssl-database.driver.ts'
 import { sortProofs, type OpensslProofs } from './openssl-proofs.ts'
 import { OpensslSessions } from './openssl-sessions.ts'
 import { resolveOpensslTerms } from './openssl-terms.ts'
@@ -34,8 +35,8 @@ export interface OpensslSettings {
   readonly clientCertificate: 'required' | 'optional' | 'none'
   readonly psk: PskCredentials | undefined
   readonly secureContext: SecureContext
-  /** Servers: what `node:tls` asks for sessions by id. */
-  readonly database: Server | undefined
+  /** Servers: sessions by id, for one handshake. */
+  readonly openDatabase: (() => OpensslDatabase) | undefined
   /** Clients. */
   readonly sessions: OpensslSessions | undefined
   readonly insecureKeyLog: ((line: string) => void) | undefined
@@ -52,6 +53,7 @@ export function resolveOpensslSettings(options: OpensslEngineOptions): OpensslSe
   // OpenSSL keeps no identity in the session of a pre-shared key; such handshakes are cheap anyway.
   const resumption = options.resumption === false || proofs.psk !== undefined ? undefined : (options.resumption ?? {})
   const lifetimeMs = Math.min(resumption?.lifetimeMs ?? DEFAULT_SESSION_LIFETIME_MS, MAX_SESSION_LIFETIME_MS)
+  const store = resumption?.store
   const hasTickets = resumption !== undefined && resumption.ticketKeys !== false
   const secureContext = buildContext(options, proofs, { lifetimeMs, hasTickets })
   if (role === 'server' && hasTickets) {
@@ -66,7 +68,7 @@ export function resolveOpensslSettings(options: OpensslEngineOptions): OpensslSe
     clientCertificate,
     psk: proofs.psk,
     secureContext,
-    database: role === 'server' && resumption?.store !== undefined ? answerFrom(resumption.store, lifetimeMs) : undefined,
+    openDatabase: role === 'server' && store !== undefined ? () => new OpensslDatabase(store, lifetimeMs) : undefined,
     sessions:
       role === 'client' && resumption !== undefined
         ? new OpensslSessions(
@@ -103,8 +105,9 @@ function buildContext(
       sigalgs,
       honorCipherOrder,
       ...(dhparam === undefined ? {} : { dhparam }),
-      // Sessions of another trust are no sessions: a CA that was removed, a certificate that was revoked.
-      ...(options.role === 'server' ? { sessionIdContext: shortDigest(['szmq', trust?.fingerprint, options.alpn]) } : {}),
+      ...(options.role === 'server'
+        ? { sessionIdContext: sessionContextOf(options, proofs, [ciphers, groups, sigalgs, minVersion, maxVersion]) }
+        : {}),
       sessionTimeout: Math.ceil(lifetimeMs / 1_000),
       secureOptions: secureOptions | constants.SSL_OP_NO_RENEGOTIATION | (hasTickets ? 0 : constants.SSL_OP_NO_TICKET),
     })
@@ -115,25 +118,25 @@ function buildContext(
   }
 }
 
-function answerFrom(store: GuardedSessionStore, lifetimeMs: number): Server {
-  const server = createServer()
-  server.on('newSession', (id: Buffer, session: Buffer, done: () => void) => {
-    store.set(id, session, { expiresInMs: lifetimeMs })
-    done()
-  })
-  server.on('resumeSession', (id: Buffer, answer: (error: Error | null, session: Buffer | null) => void) => {
-    void store.get(id).then((session) => {
-      answer(null, session === undefined ? null : Buffer.from(session))
-    })
-  })
-  return server
-}
-
 function sessionKeyOf(options: OpensslEngineOptions, { own, trust }: OpensslProofs): string {
   const { alpn, ciphers, groups, minVersion, maxVersion, priority } = options
   const shown = own?.certificate.fingerprint256
   const terms = ['openssl', trust?.fingerprint, shown, alpn, ciphers, groups, minVersion, maxVersion, priority]
   return clientSessionKey(options.serverName ?? '', shortDigest(terms))
+}
+
+/**
+ * Sessions of another context are no sessions, wherever they come from. A resumed handshake shows no certificate and chooses no suite: under
+ * another trust (a CA that was removed, a certificate that was revoked), at a server of another name, with stricter terms or a stricter demand
+ * for certificates the first one would have ended differently.
+ */
+function sessionContextOf(
+  { alpn, clientCertificate }: OpensslEngineOptions,
+  { own, trust }: OpensslProofs,
+  terms: readonly (string | undefined)[],
+): string {
+  const shown = own === undefined ? undefined : identityDigest(own.identity)
+  return shortDigest(['szmq', trust?.fingerprint, shown, clientCertificate ?? 'required', alpn, ...terms])
 }
 
 /** 32 characters, as long as OpenSSL lets a context be. */
