@@ -20,12 +20,14 @@ import {
   PROTOCOL,
   SHUT_WR,
   SRP_UNKNOWN_USER,
+  WIRE_VERSIONS,
 } from './gnutls/constants.ts'
+import { readOfferedVersions } from './gnutls/client-hello.ts'
 import { readFacts } from './gnutls/facts.driver.ts'
 import { toTlsError } from './gnutls/gnutls-errors.ts'
 import { FORBIDDEN_FUNCTIONS, type GnutlsHandles } from './gnutls/handles.ts'
 import { InputBuffer, OutputBuffer } from './gnutls/intermediate-buffer.ts'
-import { giveDatum, lendDatum, readDatum, takeDatum } from './gnutls/memory.driver.ts'
+import { giveDatum, lendDatum, readDatum, sizeOfDatum, takeDatum } from './gnutls/memory.driver.ts'
 import { placeOfChangeCipherSpec } from './gnutls/message-order.ts'
 import { GnutlsJudge } from './gnutls/peer.driver.ts'
 import type { CArguments, CResult, Datum, Pointer } from './gnutls/prototype.ts'
@@ -105,6 +107,8 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   #thrown: { readonly error: unknown } | undefined
   /** SRP: a user was named, by either side. */
   #srpUser: string | undefined
+  /** Servers: what the client speaks, if it says so as TLS 1.3 does. */
+  #offeredVersions: ReadonlySet<number> | undefined
   #pending: Uint8Array[] = []
   #pendingBytes = 0
   #isFlushDue = false
@@ -257,8 +261,12 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     return this.#input.length > 0
   }
 
-  onHandshakeMessage(type: number, isIncoming: boolean, bytes: number): number {
-    this.#emitMessage(isIncoming ? 'received' : 'sent', nameMessage(type), bytes + HANDSHAKE_HEADER_BYTES)
+  onHandshakeMessage(type: number, isIncoming: boolean, body: Pointer | null): number {
+    const { library } = this.#settings.thread
+    const bytes = HANDSHAKE_HEADER_BYTES + sizeOfDatum(library, body)
+    this.#emitMessage(isIncoming ? 'received' : 'sent', nameMessage(type), bytes)
+    if (type === HANDSHAKE.CLIENT_HELLO && isIncoming && body !== null)
+      this.#offeredVersions = readOfferedVersions(readDatum(library, body))
     return this.#phase === 'handshaking' && this.#isLastWord(type, isIncoming) ? this.#conclude() : E.SUCCESS
   }
 
@@ -316,16 +324,16 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   #configure(): void {
     const { thread, natives, options, role, clientCertificate, alpn, proofs } = this.#settings
     const { fn } = thread.library
-    const { push, pull, pullTimeout, hook, keyLog } = thread.callbacks.pointers
+    const { callbacks } = thread
     const session = this.handle
     fn.gnutls_transport_set_ptr(session, this.id)
-    fn.gnutls_transport_set_push_function(session, push)
-    fn.gnutls_transport_set_pull_function(session, pull)
-    fn.gnutls_transport_set_pull_timeout_function(session, pullTimeout)
-    fn.gnutls_handshake_set_hook_function(session, HANDSHAKE_ANY, HOOK_PRE, hook)
+    fn.gnutls_transport_set_push_function(session, callbacks.pointer('push'))
+    fn.gnutls_transport_set_pull_function(session, callbacks.pointer('pull'))
+    fn.gnutls_transport_set_pull_timeout_function(session, callbacks.pointer('pullTimeout'))
+    fn.gnutls_handshake_set_hook_function(session, HANDSHAKE_ANY, HOOK_PRE, callbacks.pointer('hook'))
     fn.gnutls_priority_set(session, natives.priority)
     for (const [type, credentials] of listCredentials(natives)) fn.gnutls_credentials_set(session, type, credentials)
-    if (options.insecureKeyLog !== undefined) fn.gnutls_session_set_keylog_function(session, keyLog)
+    if (options.insecureKeyLog !== undefined) fn.gnutls_session_set_keylog_function(session, callbacks.pointer('keyLog'))
     if (alpn !== undefined) fn.gnutls_alpn_set_protocols(session, alpn, 1, role === 'server' ? ALPN_MANDATORY : 0)
     if (proofs.srp !== undefined) fn.gnutls_srp_set_prime_bits(session, MIN_SRP_GROUP_BITS)
     if (role === 'server') fn.gnutls_certificate_server_set_request(session, CERT_REQUEST[clientCertificate])
@@ -358,13 +366,17 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   }
 
   #onHandshakeDone(): void {
-    if (this.#conclude() !== E.SUCCESS) {
+    // Within a call, for authorize may destroy this engine.
+    const facts = this.#call(() => {
+      const identity = this.#conclude() === E.SUCCESS ? this.#judge.conclude() : undefined
+      if (identity === undefined || identity instanceof SzmqError) return undefined
+      return readFacts(this.#settings.thread.library, this.handle, identity)
+    })
+    if (this.#phase !== 'handshaking') return
+    if (facts === undefined) {
       this.#failOver(E.USER_ERROR)
       return
     }
-    const identity = this.#judge.conclude()
-    if (identity instanceof SzmqError) return
-    const facts = this.#call(() => readFacts(this.#settings.thread.library, this.handle, identity))
     this.#phase = 'open'
     this.#emit({ kind: 'secure', facts })
   }
@@ -546,7 +558,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     const { fn } = this.#settings.thread.library
     // A server takes any alert in place of a certificate for "none".
     const isRefused = given === E.NO_CERTIFICATE_FOUND && fn.gnutls_alert_get(this.handle) !== ALERT.CLOSE_NOTIFY
-    const result = isRefused ? E.FATAL_ALERT_RECEIVED : given
+    const result = isRefused ? E.FATAL_ALERT_RECEIVED : this.#hasWrongVersion(given) ? E.UNSUPPORTED_VERSION_PACKET : given
     const isAlert = result === E.FATAL_ALERT_RECEIVED || result === E.WARNING_ALERT_RECEIVED
     if (result === E.FATAL_ALERT_RECEIVED) this.#emitAlert('received')
     const error = this.#explain(result)
@@ -556,6 +568,13 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
       this.#emitAlert('sent')
     }
     this.#fail(error)
+  }
+
+  /** A server that has no TLS 1.3 takes a client that has nothing else for one of TLS 1.2 without a fitting cipher suite. */
+  #hasWrongVersion(result: number): boolean {
+    const version = WIRE_VERSIONS[this.#settings.thread.library.fn.gnutls_protocol_get_version(this.handle)]
+    const isSuite = result === E.NO_CIPHER_SUITES || result === E.UNKNOWN_CIPHER_SUITE
+    return isSuite && version !== undefined && this.#offeredVersions?.has(version) === false
   }
 
   #explain(result: number): SzmqError {

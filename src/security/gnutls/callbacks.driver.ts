@@ -15,7 +15,7 @@ export interface CallbackSession {
   /** Is there ciphertext of the peer? */
   hasInput(): boolean
   /** @returns 0, or a GnuTLS error to give up with */
-  onHandshakeMessage(type: number, isIncoming: boolean, bytes: number): number
+  onHandshakeMessage(type: number, isIncoming: boolean, body: Pointer | null): number
   onVerify(): number
   onKeyLog(label: string, secret: Pointer): number
   onPskIdentity(identity: Pointer, key: Pointer): number
@@ -24,62 +24,32 @@ export interface CallbackSession {
   onThrown(thrown: unknown): void
 }
 
+/** Each is a C function. */
+export type CallbackName = 'push' | 'pull' | 'pullTimeout' | 'hook' | 'verify' | 'keyLog' | 'pskKey' | 'srpVerifier'
+
 /**
- * GnuTLS's way back into this thread: one set of C functions for all sessions of a thread, for koffi has no more than 8 192 and calls each
- * on the thread that registered it. The session that a call is for is the one that is inside {@link enter}, told by its transport pointer.
+ * GnuTLS's way back into this thread: one set of C functions for all sessions of a thread, for koffi has no more than 8 192 in a process and calls each
+ * on the thread that registered it. Each is registered when it is needed first. The session that a call is for is the one that is inside
+ * {@link enter}, told by its transport pointer or its handle.
  */
 export class Callbacks {
-  readonly pointers: {
-    readonly push: Pointer
-    readonly pull: Pointer
-    readonly pullTimeout: Pointer
-    readonly hook: Pointer
-    readonly verify: Pointer
-    readonly keyLog: Pointer
-    readonly pskKey: Pointer
-    readonly srpVerifier: Pointer
-  }
   readonly #library: GnutlsLibrary
+  readonly #pointers = new Map<CallbackName, Pointer>()
   #active: CallbackSession | undefined
 
   constructor(library: GnutlsLibrary) {
     this.#library = library
-    const { koffi } = library
-    const register = (prototype: string, callback: (...args: never[]) => unknown): Pointer =>
-      koffi.register(callback, koffi.pointer(koffi.proto(prototype)))
-    this.pointers = {
-      push: register('intptr_t szmq_push(uintptr_t id, void *data, size_t bytes)', (id: number, data: Pointer, bytes: number) =>
-        this.#push(id, data, bytes),
-      ),
-      pull: register('intptr_t szmq_pull(uintptr_t id, void *data, size_t bytes)', (id: number, data: Pointer, bytes: number) =>
-        this.#pull(id, data, bytes),
-      ),
-      pullTimeout: register('int szmq_pull_timeout(uintptr_t id, unsigned int ms)', (id: number) =>
-        this.#byId(id)?.hasInput() === true ? 1 : 0,
-      ),
-      hook: register(
-        'int szmq_hook(void *session, unsigned int type, unsigned int when, unsigned int incoming, void *message)',
-        (handle: Pointer, type: number, _when: number, incoming: number, message: Pointer | null) =>
-          this.#guard(handle, (session) => session.onHandshakeMessage(type, incoming !== 0, this.#sizeOf(message))),
-      ),
-      verify: register('int szmq_verify(void *session)', (handle: Pointer) =>
-        this.#guard(handle, (session) => session.onVerify()),
-      ),
-      keyLog: register(
-        'int szmq_keylog(void *session, const char *label, void *secret)',
-        (handle: Pointer, label: string, secret: Pointer) => this.#guard(handle, (session) => session.onKeyLog(label, secret)),
-      ),
-      pskKey: register(
-        'int szmq_psk(void *session, void *identity, void *key)',
-        (handle: Pointer, identity: Pointer, key: Pointer) =>
-          this.#guard(handle, (session) => session.onPskIdentity(identity, key)),
-      ),
-      srpVerifier: register(
-        'int szmq_srp(void *session, const char *username, void *salt, void *verifier, void *generator, void *prime)',
-        (handle: Pointer, username: string, salt: Pointer, verifier: Pointer, generator: Pointer, prime: Pointer) =>
-          this.#guard(handle, (session) => session.onSrpUser(username, { salt, verifier, generator, prime })),
-      ),
-    }
+  }
+
+  /** The C function. */
+  pointer(name: CallbackName): Pointer {
+    const known = this.#pointers.get(name)
+    if (known !== undefined) return known
+    const { koffi } = this.#library
+    const [prototype, callback] = this.#declare(name)
+    const pointer: Pointer = koffi.register(callback, koffi.pointer(koffi.proto(prototype)))
+    this.#pointers.set(name, pointer)
+    return pointer
   }
 
   /** Runs `call`, which may call GnuTLS on `session`. Nests, for different sessions. */
@@ -95,7 +65,55 @@ export class Callbacks {
 
   /** Gives the C functions back. No session of this thread may be used after it. */
   unregister(): void {
-    for (const pointer of Object.values(this.pointers)) this.#library.koffi.unregister(pointer)
+    for (const pointer of this.#pointers.values()) this.#library.koffi.unregister(pointer)
+    this.#pointers.clear()
+  }
+
+  /** Its C prototype and what it does. */
+  #declare(name: CallbackName): readonly [prototype: string, callback: (...args: never[]) => number] {
+    switch (name) {
+      case 'push':
+        return [
+          'intptr_t szmq_push(uintptr_t id, void *data, size_t bytes)',
+          (id: number, data: Pointer, bytes: number) => this.#push(id, data, bytes),
+        ]
+      case 'pull':
+        return [
+          'intptr_t szmq_pull(uintptr_t id, void *data, size_t bytes)',
+          (id: number, data: Pointer, bytes: number) => this.#pull(id, data, bytes),
+        ]
+      case 'pullTimeout':
+        return [
+          'int szmq_pull_timeout(uintptr_t id, unsigned int ms)',
+          (id: number) => (this.#byId(id)?.hasInput() === true ? 1 : 0),
+        ]
+      case 'hook':
+        return [
+          'int szmq_hook(void *session, unsigned int type, unsigned int when, unsigned int incoming, void *message)',
+          (handle: Pointer, type: number, _when: number, incoming: number, message: Pointer | null) =>
+            this.#guard(handle, (session) => session.onHandshakeMessage(type, incoming !== 0, message)),
+        ]
+      case 'verify':
+        return ['int szmq_verify(void *session)', (handle: Pointer) => this.#guard(handle, (session) => session.onVerify())]
+      case 'keyLog':
+        return [
+          'int szmq_keylog(void *session, const char *label, void *secret)',
+          (handle: Pointer, label: string, secret: Pointer) =>
+            this.#guard(handle, (session) => session.onKeyLog(label, secret)),
+        ]
+      case 'pskKey':
+        return [
+          'int szmq_psk(void *session, void *identity, void *key)',
+          (handle: Pointer, identity: Pointer, key: Pointer) =>
+            this.#guard(handle, (session) => session.onPskIdentity(identity, key)),
+        ]
+      case 'srpVerifier':
+        return [
+          'int szmq_srp(void *session, const char *username, void *salt, void *verifier, void *generator, void *prime)',
+          (handle: Pointer, username: string, salt: Pointer, verifier: Pointer, generator: Pointer, prime: Pointer) =>
+            this.#guard(handle, (session) => session.onSrpUser(username, { salt, verifier, generator, prime })),
+        ]
+    }
   }
 
   #byId(id: number): CallbackSession | undefined {
@@ -135,11 +153,5 @@ export class Callbacks {
       session.onThrown(thrown)
       return E.USER_ERROR
     }
-  }
-
-  #sizeOf(datum: Pointer | null): number {
-    if (datum === null) return 0
-    const { decode, offsetof } = this.#library.koffi
-    return decode.uint32(datum + BigInt(offsetof('gnutls_datum_t', 'size')))
   }
 }

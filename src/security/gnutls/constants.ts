@@ -29,6 +29,9 @@ export const CERT_REQUEST = { none: 0, optional: 1, required: 2 } as const
 /** `gnutls_protocol_t` */
 export const PROTOCOL = { TLS1_2: 4, TLS1_3: 5 } as const
 
+/** `gnutls_protocol_t` of TLS 1.0 to 1.3 as it stands on the wire. */
+export const WIRE_VERSIONS: Readonly<Record<number, number>> = { 2: 0x0301, 3: 0x0302, 4: 0x0303, 5: 0x0304 }
+
 /** `gnutls_close_request_t`: only our half. */
 export const SHUT_WR = 1
 
@@ -40,6 +43,7 @@ export const HANDSHAKE_ANY = 0xffff_ffff
 
 /** `gnutls_handshake_description_t`, where it differs from RFC 8446. */
 export const HANDSHAKE = {
+  CLIENT_HELLO: 1,
   CERTIFICATE: 11,
   CLIENT_KEY_EXCHANGE: 16,
   FINISHED: 20,
@@ -113,6 +117,9 @@ export const E = {
   AGAIN: -28,
   KEYFILE_ERROR: -31,
   REHANDSHAKE: -37,
+  NO_CIPHER_SUITES: -87,
+  UNKNOWN_CIPHER_SUITE: -21,
+  UNSUPPORTED_VERSION_PACKET: -8,
   CERTIFICATE_ERROR: -43,
   NO_CERTIFICATE_FOUND: -49,
   INVALID_REQUEST: -50,

@@ -54,14 +54,22 @@ function load(): GnutlsLibrary {
     // The compiler reads the same text that koffi reads.
     return known as CFunction<Prototype>
   }
-  const version = find('const char *gnutls_check_version(const char *version)')(null) ?? 'of an unknown version'
+  const require = <const Prototype extends string>(prototype: Prototype): CFunction<Prototype> => {
+    try {
+      return find(prototype)
+    } catch (cause) {
+      const lacking = `what was loaded${process.env[LIBRARY_VARIABLE] === undefined ? '' : ` from ${process.env[LIBRARY_VARIABLE]}`}`
+      throw unavailable(`${lacking} has no ${nameOf(prototype)}`, cause)
+    }
+  }
+  const version = require('const char *gnutls_check_version(const char *version)')(null) ?? 'of an unknown version'
   if (isOlder(version, MIN_GNUTLS_VERSION)) {
     throw unavailable(`libgnutls ${version} was found, ${MIN_GNUTLS_VERSION} or later is needed`)
   }
   const copy: (to: Uint8Array | Pointer, from: Uint8Array | Pointer, bytes: number) => void = koffi
     .load(null)
     .func('void memcpy(void *to, const void *from, size_t bytes)')
-  const entries = PROTOTYPES.map((prototype) => [nameOf(prototype), find(prototype)] as const)
+  const entries = PROTOTYPES.map((prototype) => [nameOf(prototype), require(prototype)] as const)
   return {
     koffi,
     version,

@@ -33,6 +33,11 @@ export function readDatum(library: GnutlsLibrary, pointer: Pointer, index = 0): 
   return copyBytes(library, asPointer(datum.data), datum.size)
 }
 
+/** How many bytes the `gnutls_datum_t` behind `pointer` holds. */
+export function sizeOfDatum({ koffi }: GnutlsLibrary, pointer: Pointer | null): number {
+  return pointer === null ? 0 : koffi.decode.uint32(pointer + BigInt(koffi.offsetof('gnutls_datum_t', 'size')))
+}
+
 /** Has C write a datum, and copies what it holds. The datum's memory stays C's. @returns undefined if `fill` failed. */
 export function takeDatum(library: GnutlsLibrary, fill: (datum: object) => number): Buffer<ArrayBuffer> | undefined {
   const datum: { data?: Pointer | null; size?: number } = {}

@@ -31,13 +31,13 @@ export type CResult<Prototype extends string> = string extends Prototype
   ? CValue | undefined
   : Trim<Prototype> extends `const char *${string}`
     ? string | null
-    : Trim<Prototype> extends `${string} *gnutls_${string}` | `${string} * gnutls_${string}` | `${string}_t gnutls_${string}`
-      ? Trim<Prototype> extends `${Wide} ${string}`
+    : Trim<Prototype> extends `${string} *gnutls_${string}` | `${string} * gnutls_${string}` | `${Handle} ${string}`
+      ? Pointer | null
+      : Trim<Prototype> extends `${Wide} ${string}`
         ? number | bigint
-        : Pointer | null
-      : Trim<Prototype> extends `void ${string}`
-        ? void
-        : number
+        : Trim<Prototype> extends `void ${string}`
+          ? void
+          : number
 
 /** What may stand for a parameter. Bytes are handed over in place: C may keep no pointer to them. */
 export type CValue =

@@ -252,7 +252,7 @@ class NativesBuilder {
         'a server with a CA alone has nothing to show: give it a certificate and a key',
       )
     }
-    fn.gnutls_certificate_set_verify_function(credentials, thread.callbacks.pointers.verify)
+    fn.gnutls_certificate_set_verify_function(credentials, thread.callbacks.pointer('verify'))
     return credentials
   }
 
@@ -264,7 +264,7 @@ class NativesBuilder {
         fn.gnutls_psk_allocate_server_credentials,
         fn.gnutls_psk_free_server_credentials,
       )
-      fn.gnutls_psk_set_server_credentials_function2(credentials, thread.callbacks.pointers.pskKey)
+      fn.gnutls_psk_set_server_credentials_function2(credentials, thread.callbacks.pointer('pskKey'))
       if (psk.hint !== undefined)
         requireSuccess(this.#library, fn.gnutls_psk_set_server_credentials_hint(credentials, psk.hint), 'the PSK hint')
       return credentials
@@ -290,7 +290,7 @@ class NativesBuilder {
         fn.gnutls_srp_allocate_server_credentials,
         fn.gnutls_srp_free_server_credentials,
       )
-      fn.gnutls_srp_set_server_credentials_function(credentials, thread.callbacks.pointers.srpVerifier)
+      fn.gnutls_srp_set_server_credentials_function(credentials, thread.callbacks.pointer('srpVerifier'))
       // The same user name gets the same made-up salt each time, as a real one would.
       fn.gnutls_srp_set_server_fake_salt_seed(credentials, this.keep(randomBytes(FAKE_SALT_SEED_BYTES)), SRP_SALT_BYTES)
       return credentials

@@ -5,7 +5,7 @@ import { loadGnutls, type GnutlsLibrary } from './library.driver.ts'
 /**
  * GnuTLS in this thread: the library, its callbacks, and what must be freed. Everything native belongs to a JavaScript object and is freed with
  * it at the latest: by `destroy()`, or when nobody holds the object any more, or when a worker thread ends in its own time. A worker that is
- * terminated from outside runs no code any more and leaves its sessions' memory to the end of the process.
+ * terminated from outside runs no code any more: it leaves the memory of its sessions to the end of the process, and up to 8 of koffi's 8 192 callbacks.
  */
 export class GnutlsThread {
   readonly library: GnutlsLibrary
