@@ -7,6 +7,9 @@ interface FreshSession {
   readonly session: Buffer
 }
 
+/** Runs what makes OpenSSL read on. */
+export type Reading = (read: () => void) => void
+
 /**
  * Sessions by id for one handshake of a server's, between `node:tls` and a store. What OpenSSL wants to keep is kept once the client was judged
  * only: whoever is refused writes nothing, so strangers cannot crowd the sessions of others out.
@@ -18,7 +21,7 @@ export class OpensslDatabase {
   readonly #lifetimeMs: number
   #fresh: FreshSession | undefined
 
-  constructor(store: GuardedSessionStore, lifetimeMs: number) {
+  constructor(store: GuardedSessionStore, { lifetimeMs, read }: { readonly lifetimeMs: number; readonly read: Reading }) {
     this.#store = store
     this.#lifetimeMs = lifetimeMs
     this.server.on('newSession', (id: Buffer, session: Buffer, done: () => void) => {
@@ -27,7 +30,9 @@ export class OpensslDatabase {
     })
     this.server.on('resumeSession', (id: Buffer, answer: (error: Error | null, session: Buffer | null) => void) => {
       void this.#store.get(id).then((session) => {
-        answer(null, session === undefined ? null : Buffer.from(session))
+        read(() => {
+          answer(null, session === undefined ? null : Buffer.from(session))
+        })
       })
     })
   }

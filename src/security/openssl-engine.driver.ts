@@ -9,6 +9,7 @@ import type { OpensslDatabase } from './openssl-database.driver.ts'
 import { toTlsError } from './openssl-errors.ts'
 import { OpensslJudge } from './openssl-judge.driver.ts'
 import { resolveOpensslSettings, type OpensslEngineOptions, type OpensslSettings } from './openssl-settings.driver.ts'
+import type { TicketHandshake } from './openssl-ticket-keys.driver.ts'
 import { isAddress } from './peer-certificate.ts'
 import { PskExchange } from './psk-exchange.ts'
 import { byteAt, CONTENT_TYPE, RECORD_HEADER_BYTES, uint16At } from './record.codec.ts'
@@ -62,6 +63,7 @@ class OpensslEngine implements TlsEngine {
   #judge: OpensslJudge | undefined
   /** Flights that OpenSSL has produced and that wait for our verdict on the peer. */
   #held: Buffer[] = []
+  #ticketHandshake: TicketHandshake | undefined
   #database: OpensslDatabase | undefined
   /** Of a client that was not answered yet. */
   #unansweredBytes = 0
@@ -96,7 +98,9 @@ class OpensslEngine implements TlsEngine {
     this.#wire = wire
     const psk = this.#settings.psk === undefined ? undefined : new PskExchange(this.#settings.psk)
     const offered = this.#settings.sessions?.take()
-    this.#database = this.#settings.openDatabase?.()
+    this.#database = this.#settings.openDatabase?.((read) => {
+      this.#serveTickets(read)
+    })
     const socket =
       this.#settings.role === 'client'
         ? connectOver(wire, this.#settings, psk, offered?.session)
@@ -127,6 +131,7 @@ class OpensslEngine implements TlsEngine {
       if (this.#phase === 'open') this.#listener({ kind: 'drain' })
     })
     this.#delayDestruction(socket)
+    this.#followReading(wire, socket)
     wire.on('error', () => {})
   }
 
@@ -371,6 +376,26 @@ class OpensslEngine implements TlsEngine {
     afterWrites(() => {
       this.#fail(error)
     })
+  }
+
+  /** Between our two listeners is Node's, in which OpenSSL reads. */
+  #followReading(wire: Duplex, socket: TLSSocket): void {
+    const { tickets } = this.#settings
+    if (tickets === undefined) return
+    this.#ticketHandshake = { isResumed: () => socket.isSessionReused(), provenAt: undefined }
+    let before: TicketHandshake | undefined
+    wire.prependListener('data', () => {
+      before = tickets.serve(this.#ticketHandshake)
+    })
+    wire.on('data', () => {
+      tickets.serve(before)
+    })
+  }
+
+  #serveTickets(read: () => void): void {
+    const before = this.#settings.tickets?.serve(this.#ticketHandshake)
+    read()
+    this.#settings.tickets?.serve(before)
   }
 
   /** Before the handshake is done, Node destroys a socket that failed at once, and with it the alert that waits behind a write. */

@@ -5,15 +5,15 @@ import { systemClock } from '../shared/system-clock.driver.ts'
 import { systemRandom } from '../shared/system-random.driver.ts'
 import { clientSessionKey, ClientSessions } from './client-sessions.ts'
 import { identityDigest } from './identity.ts'
-import { OpensslDatabase } from './openssl-database.driver.ts'
+import { OpensslDatabase, type Reading } from './openssl-database.driver.ts'
 import { sortProofs, type OpensslProofs } from './openssl-proofs.ts'
 import { OpensslSessions } from './openssl-sessions.ts'
 import { resolveOpensslTerms } from './openssl-terms.ts'
-import { useTicketKeys } from './openssl-ticket-keys.driver.ts'
+import { OpensslTickets } from './openssl-ticket-keys.driver.ts'
 import { readBlocks } from './pem.ts'
 import type { PskCredentials } from './psk-credentials.ts'
 import { MAX_SESSION_LIFETIME_MS } from './session-store.ts'
-import { createTicketKeys, generateTicketSecret, type TicketKeys } from './ticket-keys.ts'
+import { createTicketKeys, generateTicketSecret } from './ticket-keys.ts'
 import type { Authorize, TlsOptions } from './tls-options.ts'
 
 /** How long a session may be resumed: two hours, as long as GnuTLS gives by default 6 hours and OpenSSL 5 minutes to 2 hours. */
@@ -35,8 +35,10 @@ export interface OpensslSettings {
   readonly clientCertificate: 'required' | 'optional' | 'none'
   readonly psk: PskCredentials | undefined
   readonly secureContext: SecureContext
+  /** Servers. */
+  readonly tickets: OpensslTickets | undefined
   /** Servers: sessions by id, for one handshake. */
-  readonly openDatabase: (() => OpensslDatabase) | undefined
+  readonly openDatabase: ((read: Reading) => OpensslDatabase) | undefined
   /** Clients. */
   readonly sessions: OpensslSessions | undefined
   readonly insecureKeyLog: ((line: string) => void) | undefined
@@ -56,10 +58,8 @@ export function resolveOpensslSettings(options: OpensslEngineOptions): OpensslSe
   const store = resumption?.store
   const hasTickets = resumption !== undefined && resumption.ticketKeys !== false
   const secureContext = buildContext(options, proofs, { lifetimeMs, hasTickets })
-  if (role === 'server' && hasTickets) {
-    const own = (): TicketKeys => createTicketKeys({ secret: generateTicketSecret(systemRandom) })
-    useTicketKeys(secureContext, resumption.ticketKeys || own(), options.maxVersion !== 'TLSv1.2')
-  }
+  const tickets = role === 'server' && hasTickets ? ticketsOf(options, lifetimeMs) : undefined
+  tickets?.useIn(secureContext)
   return {
     role,
     serverName,
@@ -68,7 +68,9 @@ export function resolveOpensslSettings(options: OpensslEngineOptions): OpensslSe
     clientCertificate,
     psk: proofs.psk,
     secureContext,
-    openDatabase: role === 'server' && store !== undefined ? () => new OpensslDatabase(store, lifetimeMs) : undefined,
+    tickets,
+    openDatabase:
+      role === 'server' && store !== undefined ? (read) => new OpensslDatabase(store, { lifetimeMs, read }) : undefined,
     sessions:
       role === 'client' && resumption !== undefined
         ? new OpensslSessions(
@@ -116,6 +118,12 @@ function buildContext(
     const isOption = /cipher|curve|group|ECDH|sigalg|signature/i.test(messageOf(cause))
     throw new SzmqError(isOption ? 'ERR_SZMQ_INVALID_ARGUMENT' : 'ERR_SZMQ_BAD_CREDENTIALS', text, { cause })
   }
+}
+
+function ticketsOf({ resumption, maxVersion }: OpensslEngineOptions, lifetimeMs: number): OpensslTickets {
+  const given = resumption === false ? undefined : resumption?.ticketKeys
+  const keys = given || createTicketKeys({ secret: generateTicketSecret(systemRandom) })
+  return new OpensslTickets(keys, { lifetimeMs, isForTls13: maxVersion !== 'TLSv1.2' })
 }
 
 function sessionKeyOf(options: OpensslEngineOptions, { own, trust }: OpensslProofs): string {

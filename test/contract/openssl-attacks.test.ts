@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { guardSessionStore } from '../../src/security/guarded-session-store.ts'
 import { createMemorySessionStore } from '../../src/security/memory-session-store.ts'
 import {
@@ -70,6 +70,45 @@ describe('openssl engine under attack', () => {
         const client = makeClient(version, {})
         expect((await meet(client, lax)).server.peer.verifiedBy).toBe('nothing')
         expect((await meet(client, strict)).server).toMatchObject({ isResumed: false, peer: { subject: 'node-a' } })
+      })
+    })
+
+    describe('a ticket', () => {
+      // OpenSSL dates each ticket of TLS 1.3 anew: who had stolen one could be its owner for ever, without his key.
+      it.each(['alone', 'beside a database'])('lives no longer for being renewed, %s', async (beside) => {
+        const lifetimeMs = 3_600_000
+        const ticketKeys = createTicketKeys({ secret: randomBytes(32), rotateEveryMs: 2 * lifetimeMs, clockSkewMs: 0 })
+        const resumption = { lifetimeMs, ticketKeys, ...(beside === 'alone' ? {} : { store: shareStore().store }) }
+        const server = makeServer(version, { resumption })
+        const client = makeClient(version, {})
+        vi.useFakeTimers({ toFake: ['Date'] })
+        try {
+          const start = Date.now()
+          const resumed: boolean[] = []
+          for (const part of [0, 0.4, 0.8, 1.2, 1.6]) {
+            vi.setSystemTime(start + part * lifetimeMs)
+            resumed.push((await meet(client, server)).server.isResumed)
+          }
+          expect(resumed).toEqual([false, true, true, false, true])
+        } finally {
+          vi.useRealTimers()
+        }
+      })
+
+      it('of a server whose clock is ahead opens nothing', async () => {
+        const resumption = { ...shareTickets(), lifetimeMs: 3_600_000 }
+        const client = makeClient(version, {})
+        const server = makeServer(version, { resumption })
+        vi.useFakeTimers({ toFake: ['Date'] })
+        try {
+          const now = Date.now()
+          vi.setSystemTime(now + 1_800_000)
+          await meet(client, server)
+          vi.setSystemTime(now)
+          expect((await meet(client, server)).server.isResumed).toBe(false)
+        } finally {
+          vi.useRealTimers()
+        }
       })
     })
 
