@@ -41,6 +41,7 @@ function ownVerdict(reason: string, phase: 'handshake' | 'session'): Verdict {
     case 'HTTPS_PROXY_REQUEST':
       return ['ERR_SZMQ_BAD_RECORD', 'the peer speaks HTTP where TLS was expected']
     case 'DECRYPTION_FAILED_OR_BAD_RECORD_MAC':
+    case 'CIPHER_OPERATION_FAILED':
     case 'DECRYPTION_FAILED':
     case 'WRONG_VERSION_NUMBER':
     case 'BAD_RECORD_TYPE':

@@ -62,8 +62,13 @@ export class OpensslJudge {
     return toCertificateError('no certificate was shown', undefined, new Date())
   }
 
-  /** What lies behind an error of OpenSSL's, if the pre-shared key does. */
+  /** What lies behind an error of OpenSSL's, if a pre-shared key does: ours, or the one of a ticket, which OpenSSL does not tell apart. */
   explain(error: SzmqError): SzmqError {
+    if (this.#psk === undefined && error.code === 'ERR_SZMQ_WRONG_PASSWORD') {
+      return new SzmqError('ERR_SZMQ_BAD_RECORD', "the client's hello was damaged or forged: its ticket is not its own", {
+        cause: error,
+      })
+    }
     return this.#psk?.explain(error, this.#settings.role) ?? error
   }
 

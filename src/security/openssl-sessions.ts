@@ -29,7 +29,10 @@ export class OpensslSessions {
     const data = Buffer.from(taken.data)
     try {
       const end = LENGTH_BYTES + data.readUInt32BE()
-      return { certificate: new X509Certificate(data.subarray(LENGTH_BYTES, end)), session: data.subarray(end) }
+      const certificate = new X509Certificate(data.subarray(LENGTH_BYTES, end))
+      const session = data.subarray(end)
+      // Which holds it too. Another certificate would name another peer.
+      return session.includes(certificate.raw) ? { certificate, session } : undefined
     } catch {
       // Not one of ours: a full handshake then.
       return undefined

@@ -63,6 +63,9 @@ export function findDateProblem(
   }
 }
 
+/** Of each part of a certificate that stands in an error. */
+const MAX_SHOWN_CHARACTERS = 300
+
 const CODE_BY_REASON: Readonly<Record<string, SzmqErrorCode>> = {
   CERT_HAS_EXPIRED: 'ERR_SZMQ_CERTIFICATE_EXPIRED',
   CERT_NOT_YET_VALID: 'ERR_SZMQ_CERTIFICATE_NOT_YET_VALID',
@@ -87,7 +90,7 @@ function explain(code: SzmqErrorCode, reason: string, certificate: X509Certifica
     ERR_SZMQ_CERTIFICATE_NOT_YET_VALID: `it or one of its CAs is not valid yet (it is ${now.toISOString()} here): wait, or set the clocks right`,
     ERR_SZMQ_CERTIFICATE_REVOKED: 'its CA revoked it: the peer needs a new one',
     ERR_SZMQ_UNKNOWN_CA:
-      `no CA in our credentials leads to its issuer "${commonName(certificate?.issuer)}" (${reason}): ` +
+      `no CA in our credentials leads to its issuer "${shorten(commonName(certificate?.issuer))}" (${reason}): ` +
       'add that CA if you trust it, or have the peer send its intermediate certificates',
     ERR_SZMQ_WRONG_KEY_USAGE: `its (extended) key usage does not allow this side of TLS (${reason}): nodes need serverAuth and clientAuth`,
     ERR_SZMQ_BAD_CREDENTIALS: `our certificate revocation list is missing for one of its CAs, or not current (${reason}): renew it`,
@@ -98,7 +101,13 @@ function explain(code: SzmqErrorCode, reason: string, certificate: X509Certifica
 function describe(certificate: X509Certificate | undefined): string {
   if (certificate === undefined) return "the peer's certificate"
   const { subject, names, issuer, validFrom, validTo } = toPeerIdentity(certificate)
-  return `the peer's certificate "${subject}" (${names.join(', ') || 'no alternative names'}; issued by "${issuer}"; valid ${validFrom} to ${validTo})`
+  const shownNames = shorten(names.join(', ')) || 'no alternative names'
+  return `the peer's certificate "${shorten(subject)}" (${shownNames}; issued by "${shorten(issuer)}"; valid ${validFrom} to ${validTo})`
+}
+
+/** A stranger may fill 100 kB with names, and our log with them. */
+function shorten(text: string): string {
+  return text.length <= MAX_SHOWN_CHARACTERS ? text : `${text.slice(0, MAX_SHOWN_CHARACTERS)}… (${text.length} characters)`
 }
 
 function commonName(distinguishedName: string | undefined): string {

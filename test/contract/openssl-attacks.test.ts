@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { ClientSessions } from '../../src/security/client-sessions.ts'
 import { guardSessionStore } from '../../src/security/guarded-session-store.ts'
 import { createMemorySessionStore } from '../../src/security/memory-session-store.ts'
 import {
@@ -7,11 +8,13 @@ import {
   MAX_UNANSWERED_BYTES,
   type OpensslEngineOptions,
 } from '../../src/security/openssl-engine.driver.ts'
+import { createDevelopmentCa, issueCertificate } from '../../src/security/pki.driver.ts'
 import { PskCredentials } from '../../src/security/psk-credentials.ts'
 import { MAX_PSK_LOOKUPS } from '../../src/security/psk-exchange.ts'
 import { createTicketKeys } from '../../src/security/ticket-keys.ts'
 import type { TlsEngineFactory, TlsFacts } from '../../src/security/tls-engine.ts'
 import type { TlsOptions, TlsResumption } from '../../src/security/tls-options.ts'
+import { parseX509Credentials } from '../../src/security/x509-credentials.ts'
 import { systemClock } from '../../src/shared/system-clock.driver.ts'
 import { EnginePair } from './engine-pair.ts'
 import { createTestPki, type TestPki } from './test-pki.ts'
@@ -109,6 +112,39 @@ describe('openssl engine under attack', () => {
         } finally {
           vi.useRealTimers()
         }
+      })
+    })
+
+    describe('a session that a client remembers', () => {
+      // Whoever held the memory could change who the peer is told to be: the certificate stands beside the session, not in what is resumed.
+      it('is not resumed with the certificate of somebody else', async () => {
+        const sessions = new SwappingSessions({ clock: systemClock })
+        const client = makeClient(version, { serverName: undefined, resumption: { sessions } })
+        const server = makeServer(version, {})
+        await meet(client, server)
+        sessions.certificate = pki.nodeA.certificate.raw
+        expect((await meet(client, server)).client).toMatchObject({ isResumed: false, peer: { subject: 'node-b' } })
+        sessions.certificate = pki.nodeB.certificate.raw
+        expect((await meet(client, server)).client).toMatchObject({ isResumed: true, peer: { subject: 'node-b' } })
+      })
+    })
+
+    describe('a certificate full of names', () => {
+      // 65 kB of them stood in the error, and in the log, at the will of a stranger.
+      it('does not fill the log', async () => {
+        const ca = await createDevelopmentCa({ name: 'strange CA' })
+        const dnsNames = Array.from({ length: 1_000 }, (_, at) => `node-${at}.example`)
+        const { certificatePem, privateKeyPem } = await issueCertificate(ca, { name: 'stranger', dnsNames })
+        const credentials = parseX509Credentials(
+          { ca: pki.ca.certificatePem, certificate: certificatePem, privateKey: privateKeyPem },
+          { now: new Date() },
+        )
+        const pair = makePair(version, { client: { credentials } })
+        pair.start()
+        const error = await pair.server.untilFailed()
+        expect(error.code).toBe('ERR_SZMQ_UNKNOWN_CA')
+        expect(error.message.length).toBeLessThan(1_500)
+        await end(pair)
       })
     })
 
@@ -215,8 +251,41 @@ describe('openssl engine under attack', () => {
     })
   })
 
+  describe('a damaged hello', () => {
+    // It was said that the pre-shared key is wrong, where nobody uses any.
+    it('is no matter of passwords if a ticket is in it', async () => {
+      const [client, server] = [makeClient('TLSv1.3', {}), makeServer('TLSv1.3', {})]
+      await meet(client, server)
+      const pair = new EnginePair({ client, server })
+      let isHello = true
+      pair.client.way = (ciphertext) => {
+        const damaged = Buffer.from(ciphertext)
+        // The last byte is one of the binder, which proves the ticket.
+        if (isHello) damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1
+        isHello = false
+        return [damaged]
+      }
+      pair.start()
+      expect((await pair.server.untilFailed()).code).toBe('ERR_SZMQ_BAD_RECORD')
+      await end(pair)
+    })
+  })
+
   describe('pre-shared keys', () => {
     const key = randomBytes(32)
+
+    // OpenSSL's words for a record that cannot be opened are others for AES-GCM.
+    it('that differ are named as the cause under each kind of cipher', async () => {
+      for (const ciphers of ['DHE-PSK-AES256-GCM-SHA384', 'DHE-PSK-CHACHA20-POLY1305', 'ECDHE-PSK-AES128-CBC-SHA256']) {
+        const pair = makePair('TLSv1.2', {
+          client: { credentials: PskCredentials.client({ identity: 'me', key: randomBytes(32) }), ciphers },
+          server: { credentials: PskCredentials.server({ keyOf: () => key }), ciphers },
+        })
+        pair.start()
+        expect((await pair.server.untilFailed()).code).toBe('ERR_SZMQ_WRONG_PASSWORD')
+        await end(pair)
+      }
+    })
 
     /** A client that has the key of "me" and names whatever `name` makes of that. */
     function makeLiar(
@@ -292,6 +361,21 @@ describe('openssl engine under attack', () => {
     return new EnginePair({ client: makeClient(version, client), server: makeServer(version, server) })
   }
 })
+
+/** Gives sessions out with another certificate, once told which. */
+class SwappingSessions extends ClientSessions {
+  certificate: Uint8Array | undefined
+
+  override take(key: string): ReturnType<ClientSessions['take']> {
+    const taken = super.take(key)
+    if (taken === undefined || this.certificate === undefined) return taken
+    const { data } = taken
+    const ownLength = new DataView(data.buffer, data.byteOffset).getUint32(0)
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(this.certificate.length)
+    return { ...taken, data: Buffer.concat([length, this.certificate, data.subarray(4 + ownLength)]) }
+  }
+}
 
 function shareTickets(): TlsResumption {
   return { ticketKeys: createTicketKeys({ secret: randomBytes(32) }) }
