@@ -19,10 +19,25 @@ export const barePair: HandshakeContender = {
   name: 'node:tls',
   isSlow: false,
   about: 'tls.connect() and a tls.Server over a Duplex pair in memory, from new to secure on both sides, then destroyed',
-  prepare,
+  prepare: (exchange, certificates) => prepare(exchange, certificates, async () => {}),
 }
 
-async function prepare(exchange: Exchange, certificates: Certificates): Promise<Handshaker> {
+/**
+ * The same, and then each end hears from the other. Sessions do so too: a client of TLS 1.3 is done before the server has looked at its certificate,
+ * and learns what the server thinks of it by what comes next.
+ */
+export const barePairWithAnswer: HandshakeContender = {
+  name: 'node:tls and an octet',
+  isSlow: false,
+  about: 'as node:tls, and then one octet each way: both ends know that the other one accepted them',
+  prepare: (exchange, certificates) => prepare(exchange, certificates, exchangeOctets),
+}
+
+async function prepare(
+  exchange: Exchange,
+  certificates: Certificates,
+  afterwards: (pair: BarePair) => Promise<void>,
+): Promise<Handshaker> {
   const ends = new BareEnds(exchange, certificates)
   if (exchange.resumption !== 'none') await ends.rememberSession()
   let isGroupKnown = false
@@ -33,10 +48,25 @@ async function prepare(exchange: Exchange, certificates: Certificates): Promise<
       readNegotiated(pair.server),
     ]
     isGroupKnown = true
+    await afterwards(pair)
     pair.destroy()
     return negotiated
   })
 }
+
+async function exchangeOctets({ client, server }: BarePair): Promise<void> {
+  const heard = [client, server].map(
+    (socket) =>
+      new Promise((resolve) => {
+        socket.once('data', resolve)
+      }),
+  )
+  client.write(OCTET)
+  server.write(OCTET)
+  await Promise.all(heard)
+}
+
+const OCTET = new Uint8Array(1)
 
 export interface BarePair {
   readonly client: TLSSocket

@@ -6,6 +6,7 @@ import type * as PkiModule from '../../dist/security/pki.driver.js'
 import type * as PkiX509Module from '../../dist/security/pki-x509.driver.js'
 import type * as GuardedSessionStoreModule from '../../dist/security/guarded-session-store.js'
 import type * as MemorySessionStoreModule from '../../dist/security/memory-session-store.js'
+import type * as ErrorsModule from '../../dist/shared/errors.js'
 import type * as SystemClockModule from '../../dist/shared/system-clock.driver.js'
 import type * as SystemRandomModule from '../../dist/shared/system-random.driver.js'
 
@@ -24,6 +25,7 @@ interface Modules {
   'security/pki-x509.driver.js': typeof PkiX509Module
   'security/guarded-session-store.js': typeof GuardedSessionStoreModule
   'security/memory-session-store.js': typeof MemorySessionStoreModule
+  'shared/errors.js': typeof ErrorsModule
   'shared/system-clock.driver.js': typeof SystemClockModule
   'shared/system-random.driver.js': typeof SystemRandomModule
 }
@@ -40,6 +42,7 @@ export const { createDevelopmentCa, issueCertificate } = await load('security/pk
 export const { loadX509 } = await load('security/pki-x509.driver.js')
 export const { guardSessionStore } = await load('security/guarded-session-store.js')
 export const { createMemorySessionStore } = await load('security/memory-session-store.js')
+export const { SzmqError } = await load('shared/errors.js')
 export const { systemClock } = await load('shared/system-clock.driver.js')
 export const { systemRandom } = await load('shared/system-random.driver.js')
 

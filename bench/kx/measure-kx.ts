@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { spreadOf, type Spread } from '../statistics.ts'
-import { barePair } from './bare-pair.ts'
+import { barePair, barePairWithAnswer } from './bare-pair.ts'
 import { makeCertificates, type CertificateKind, type Certificates } from './certificates.ts'
 import { exchanges, type Exchange } from './exchanges.ts'
 import { findGnutlsBenchmark, runGnutlsBenchmark, type GnutlsBenchmark } from './gnutls-benchmark.ts'
@@ -12,6 +12,7 @@ import { szmqSessions } from './szmq-sessions.ts'
 
 const contenders: readonly HandshakeContender[] = [
   barePair,
+  barePairWithAnswer,
   szmqSessions('openssl'),
   szmqEngines('openssl'),
   szmqSessions('gnutls'),

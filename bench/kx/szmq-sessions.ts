@@ -3,7 +3,7 @@ import type { Exchange, Negotiated } from './exchanges.ts'
 import { makeFactories, type Factories, type Library } from './factories.ts'
 import { repeatAfterFirst, toNegotiated } from './handshakes.ts'
 import type { Absent, HandshakeContender, Handshaker } from './handshake-contender.ts'
-import { Session, systemClock, systemRandom, type TlsFacts } from './internals.ts'
+import { Session, SzmqError, systemClock, systemRandom, type TlsFacts } from './internals.ts'
 
 /** Two whole sessions: charts, deadlines, frames, identities. */
 export function szmqSessions(library: Library): HandshakeContender {
@@ -25,6 +25,9 @@ async function prepare(library: Library, exchange: Exchange, certificates: Certi
   }
   return repeatAfterFirst(exchange, handshake)
 }
+/** Made once: a stack trace for each end is no part of a handshake. */
+const ENDED = new SzmqError('ERR_SZMQ_ABORTED', 'this handshake was counted')
+
 export interface OpenSessionPair {
   /** Of the client, then of the server. */
   readonly facts: readonly TlsFacts[]
@@ -36,8 +39,8 @@ export function openSessionPair(factories: Factories): Promise<OpenSessionPair> 
   return new Promise((resolve, reject) => {
     const facts: { client?: TlsFacts; server?: TlsFacts } = {}
     const destroy = (): void => {
-      client.destroy()
-      server.destroy()
+      client.destroy(ENDED)
+      server.destroy(ENDED)
     }
     const open = (role: 'client' | 'server', peer: () => InstanceType<typeof Session>): InstanceType<typeof Session> =>
       new Session({ role, engine: factories[role] }, { clock: systemClock, random: systemRandom }, (event) => {
