@@ -1,3 +1,4 @@
+import { equalBytes } from '../shared/bytes.ts'
 import { SzmqError } from '../shared/errors.ts'
 import { nameHandshake } from './handshake.codec.ts'
 import { isAddress } from './peer-certificate.ts'
@@ -6,6 +7,7 @@ import { CONTENT_TYPE, RecordSplitter } from './record.codec.ts'
 import { requireExportLength, type TlsEngine, type TlsEngineFactory, type TlsEvent, type TlsListener } from './tls-engine.ts'
 import type { CallbackSession } from './gnutls/callbacks.driver.ts'
 import { make } from './gnutls/check.driver.ts'
+import { ClientHelloReader } from './gnutls/client-hello-reader.ts'
 import {
   ALERT,
   ALERT_LEVEL,
@@ -27,7 +29,7 @@ import { readFacts } from './gnutls/facts.driver.ts'
 import { toTlsError } from './gnutls/gnutls-errors.ts'
 import { FORBIDDEN_FUNCTIONS, type GnutlsHandles } from './gnutls/handles.ts'
 import { InputBuffer, OutputBuffer } from './gnutls/intermediate-buffer.ts'
-import { giveDatum, lendDatum, readDatum, sizeOfDatum, takeDatum } from './gnutls/memory.driver.ts'
+import { giveDatum, lendDatum, readDatum, sizeOfDatum, takeDatum, takeOwnDatum, toDatum } from './gnutls/memory.driver.ts'
 import { placeOfChangeCipherSpec } from './gnutls/message-order.ts'
 import { GnutlsJudge } from './gnutls/peer.driver.ts'
 import type { CArguments, CResult, Datum, Pointer } from './gnutls/prototype.ts'
@@ -115,6 +117,14 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   #isHoldingBack = false
   #hasPeerClosed = false
   #hasSentClose = false
+  #hasOpened = false
+  /** Clients: a NewSessionTicket is being read. */
+  #hasTicket = false
+  /** Servers with a database: what the client came with, and what was found of it. */
+  #hello: ClientHelloReader | undefined
+  #isLookingUp = false
+  #found: KeptSession | undefined
+  #fresh: KeptSession | undefined
 
   constructor(settings: GnutlsSettings, listener: TlsListener) {
     const { thread, natives, flags, proofs } = settings
@@ -164,7 +174,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   receive(ciphertext: Uint8Array): void {
     if (this.#phase === 'new' || !this.#isAlive()) return
     this.#input.put(ciphertext)
-    this.#advance()
+    if (!this.#isWaitingForSession(ciphertext)) this.#advance()
     this.#deliver()
   }
 
@@ -172,16 +182,11 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     // The caller cannot know yet: `failed` is about to tell.
     if (this.#phase === 'failing' && this.#judge.verdict !== undefined) return false
     if (this.#phase !== 'open') throw invalidState(`send() in phase "${this.#phase}": wait for "secure"`)
-    if (this.#hasPeerClosed) throw invalidState('send() after the peer closed: it reads no more')
+    if (this.#hasSentClose) throw invalidState('send() after the peer closed: it reads no more')
     if (plaintext.length === 0) return true
     this.#pending.push(plaintext)
     this.#pendingBytes += plaintext.length
-    if (!this.#isFlushDue) {
-      this.#isFlushDue = true
-      process.nextTick(() => {
-        this.#onTurnEnd()
-      })
-    }
+    this.#expectTurnEnd()
     this.#isHoldingBack ||= this.#pendingBytes >= HIGH_WATER_MARK_BYTES
     return !this.#isHoldingBack
   }
@@ -265,6 +270,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     const { library } = this.#settings.thread
     const bytes = HANDSHAKE_HEADER_BYTES + sizeOfDatum(library, body)
     this.#emitMessage(isIncoming ? 'received' : 'sent', nameMessage(type), bytes)
+    if (type === HANDSHAKE.NEW_SESSION_TICKET && isIncoming) this.#hasTicket = true
     if (type === HANDSHAKE.CLIENT_HELLO && isIncoming && body !== null)
       this.#offeredVersions = readOfferedVersions(readDatum(library, body))
     return this.#phase === 'handshaking' && this.#isLastWord(type, isIncoming) ? this.#conclude() : E.SUCCESS
@@ -315,6 +321,20 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     return E.SUCCESS
   }
 
+  onDatabaseRead(id: Uint8Array): Uint8Array | undefined {
+    const found = this.#found
+    return found !== undefined && equalBytes(found.id, id) ? found.session : undefined
+  }
+
+  /** Kept once the client was let in: strangers must not crowd the sessions of others out. */
+  onDatabaseWrite(id: Uint8Array, session: Uint8Array): void {
+    this.#fresh = { id, session }
+  }
+
+  onDatabaseRemove(id: Uint8Array): void {
+    this.#settings.resumption?.database?.delete(id)
+  }
+
   onThrown(error: unknown): void {
     this.#thrown ??= { error }
   }
@@ -337,6 +357,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     if (alpn !== undefined) fn.gnutls_alpn_set_protocols(session, alpn, 1, role === 'server' ? ALPN_MANDATORY : 0)
     if (proofs.srp !== undefined) fn.gnutls_srp_set_prime_bits(session, MIN_SRP_GROUP_BITS)
     if (role === 'server') fn.gnutls_certificate_server_set_request(session, CERT_REQUEST[clientCertificate])
+    this.#configureResumption()
     const { serverName } = options
     if (role === 'client' && serverName !== undefined && !isAddress(serverName) && !serverName.includes(':')) {
       const name = Buffer.from(serverName, 'latin1')
@@ -344,8 +365,64 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     }
   }
 
-  /** Lets GnuTLS read what there is. */
+  #configureResumption(): void {
+    const { thread, resumption } = this.#settings
+    if (resumption === undefined) return
+    const { ticketKey, database, sessions, lifetimeMs } = resumption
+    const { fn } = thread.library
+    const session = this.handle
+    fn.gnutls_db_set_cache_expiration(session, Math.ceil(lifetimeMs / 1_000))
+    if (ticketKey !== undefined) fn.gnutls_session_ticket_enable_server(session, toDatum(ticketKey))
+    if (database !== undefined) {
+      fn.gnutls_db_set_ptr(session, this.id)
+      fn.gnutls_db_set_retrieve_function(session, thread.callbacks.pointer('databaseRead'))
+      fn.gnutls_db_set_store_function(session, thread.callbacks.pointer('databaseWrite'))
+      fn.gnutls_db_set_remove_function(session, thread.callbacks.pointer('databaseRemove'))
+      this.#hello = new ClientHelloReader()
+    }
+    // What GnuTLS cannot read is no session: a full handshake then.
+    const offered = sessions?.take()
+    if (offered === undefined) return
+    fn.gnutls_session_set_data(session, offered.data, offered.data.length)
+    this.#judge.remember(offered.chain)
+  }
+
+  /** GnuTLS asks for a session within its call, and a database answers later: so the hello waits here until it has. */
+  #isWaitingForSession(ciphertext: Uint8Array): boolean {
+    const database = this.#settings.resumption?.database
+    if (this.#phase !== 'handshaking' || database === undefined) return false
+    if (this.#isLookingUp) {
+      if (this.#input.length <= MAX_HELD_BYTES) return true
+      this.#refusal ??= new SzmqError('ERR_SZMQ_BAD_RECORD', 'the client sends on and on without waiting for an answer')
+      this.#failOver(E.USER_ERROR)
+      return false
+    }
+    const id = this.#hello?.read(ciphertext)
+    if (id === undefined || id.length === 0) return false
+    this.#isLookingUp = true
+    void database.get(id).then((session) => {
+      this.#isLookingUp = false
+      if (this.#phase !== 'handshaking') return
+      if (session !== undefined) this.#found = { id, session }
+      this.#advance()
+      this.#deliver()
+    })
+    return true
+  }
+
+  /** A client keeps what it may come back with; the newest ticket is the best. */
+  #keepSession(): void {
+    const { thread, resumption } = this.#settings
+    const sessions = resumption?.sessions
+    if (sessions === undefined || this.#phase === 'handshaking') return
+    const { fn } = thread.library
+    const data = this.#call(() => takeOwnDatum(thread.library, (datum) => fn.gnutls_session_get_data2(this.handle, datum)))
+    if (data !== undefined) sessions.remember(this.#isTls13() ? 'TLSv1.3' : 'TLSv1.2', { chain: this.#judge.chain, data })
+  }
+
+  /** Lets GnuTLS read what there is. If it is on the stack, it will find it there. */
   #advance(): void {
+    if (this.#isInCall) return
     if (this.#phase === 'handshaking') this.#handshake()
     if (this.#phase === 'open' || this.#phase === 'closed') this.#read()
   }
@@ -378,6 +455,12 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
       return
     }
     this.#phase = 'open'
+    this.#hasOpened = true
+    if (this.#fresh !== undefined) this.#settings.resumption?.database?.set(this.#fresh.id, this.#fresh.session)
+    this.#fresh = undefined
+    this.#found = undefined
+    // Tickets of TLS 1.3 come later.
+    if (!this.#isTls13()) this.#keepSession()
     this.#emit({ kind: 'secure', facts })
   }
 
@@ -387,6 +470,10 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
       const before = this.#input.length
       const result = this.#call(() => Number(fn.gnutls_record_recv(this.handle, scratch, scratch.length)))
       if (!this.#isAlive()) return
+      if (this.#hasTicket) {
+        this.#hasTicket = false
+        this.#keepSession()
+      }
       if (result > 0) this.#emit({ kind: 'plaintext', bytes: takeScratch(result) })
       else if (result === 0) this.#onPeerClose()
       // A ticket or KeyUpdate was read: what it needs next may be there.
@@ -398,11 +485,11 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     if (this.#hasPeerClosed) this.#input.clear()
   }
 
-  /** The peer reads no more: our own close_notify goes out behind what was sent so far. */
+  /** Our own close_notify answers at the end of the turn, behind what is sent until then: what came before it may be answered yet. */
   #onPeerClose(): void {
     this.#hasPeerClosed = true
-    if (this.#phase === 'open') this.#sendClose()
-    if (this.#isAlive()) this.#emit({ kind: 'peer.closeNotify' })
+    this.#expectTurnEnd()
+    this.#emit({ kind: 'peer.closeNotify' })
   }
 
   #sendClose(): void {
@@ -414,10 +501,19 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     if (result < 0) this.#failOver(result)
   }
 
+  #expectTurnEnd(): void {
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    process.nextTick(() => {
+      this.#onTurnEnd()
+    })
+  }
+
   #onTurnEnd(): void {
     this.#isFlushDue = false
     if (this.#phase !== 'open') return
     this.#encryptPending()
+    if (this.#hasPeerClosed) this.#sendClose()
     if (this.#phase === 'open' && this.#isHoldingBack) {
       this.#isHoldingBack = false
       this.#emit({ kind: 'drain' })
@@ -511,14 +607,19 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
     return new SzmqError('ERR_SZMQ_PROTOCOL_MISMATCH', text)
   }
 
-  /** Calls GnuTLS. Callbacks come here, and nobody else is told anything before it has returned. */
+  /**
+   * Calls GnuTLS. Nobody is told anything before it has returned.
+   *
+   * @throws ERR_SZMQ_INVALID_STATE from within a function of the options or credentials: GnuTLS is not to be called in the midst of itself
+   */
   #call<T>(call: () => T): T {
-    const isNested = this.#isInCall
+    if (this.#isInCall)
+      throw invalidState('GnuTLS is at work for this session: call the engine when your function has returned')
     this.#isInCall = true
     try {
       return this.#settings.thread.enter(this, call)
     } finally {
-      this.#isInCall = isNested
+      this.#isInCall = false
       if (this.#phase === 'dead') this.#free()
     }
   }
@@ -526,7 +627,6 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   #callAny<const Prototype extends string>(prototype: Prototype, args: CArguments<Prototype>): CResult<Prototype> {
     if (this.#isFreed)
       throw invalidState('the GnuTLS session was freed with its engine: its pointers must not be used any more')
-    if (this.#isInCall) throw invalidState('GnuTLS is busy with this session: call it when the callback has returned')
     const name = /\b(gnutls_\w+)\s*\([^()]*\)\s*;?\s*$/.exec(prototype)?.[1]
     if (name === undefined || FORBIDDEN_FUNCTIONS.has(name)) {
       const text = `"${prototype}" ${name === undefined ? 'is no prototype of a GnuTLS function' : 'is called by szmq itself'}: see the GnuTLS manual`
@@ -626,6 +726,8 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
 
   #fail(error: SzmqError): void {
     if (!this.#isAlive()) return
+    // Whatever was wrong: what made this handshake may have been an old session.
+    if (!this.#hasOpened) this.#settings.resumption?.sessions?.forget()
     this.#emit({ kind: 'failed', error })
     this.#phase = 'failing'
     this.#drop()
@@ -686,7 +788,15 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   }
 }
 
+interface KeptSession {
+  readonly id: Uint8Array
+  readonly session: Uint8Array
+}
+
 const HANDSHAKE_HEADER_BYTES = 4
+
+/** What a client may send while its session is looked up: one hello, at most a few records of it. */
+const MAX_HELD_BYTES = 64 * 1024
 
 const CHANGE_CIPHER_SPEC_SENT: TlsEvent = {
   kind: 'handshake.message',

@@ -14,10 +14,7 @@ import { readBlocks } from './pem.ts'
 import type { PskCredentials } from './psk-credentials.ts'
 import { MAX_SESSION_LIFETIME_MS } from './session-store.ts'
 import { createTicketKeys, generateTicketSecret } from './ticket-keys.ts'
-import type { Authorize, TlsOptions } from './tls-options.ts'
-
-/** How long a session may be resumed: two hours, as long as GnuTLS gives by default 6 hours and OpenSSL 5 minutes to 2 hours. */
-export const DEFAULT_SESSION_LIFETIME_MS = 2 * 3_600_000
+import { DEFAULT_SESSION_LIFETIME_MS, type Authorize, type TlsOptions } from './tls-options.ts'
 
 export interface OpensslEngineOptions extends TlsOptions {
   /** OpenSSL cipher list, in place of what the priority says. */

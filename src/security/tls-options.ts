@@ -56,3 +56,6 @@ export interface TlsResumption {
   /** Servers: how long a session may be resumed, in milliseconds. Default: 2 h; RFC 8446 allows no more than 7 days. */
   readonly lifetimeMs?: number | undefined
 }
+
+/** How long a session may be resumed unless told otherwise. */
+export const DEFAULT_SESSION_LIFETIME_MS = 2 * 3_600_000

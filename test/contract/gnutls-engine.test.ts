@@ -93,7 +93,9 @@ describe('gnutls engine', () => {
     it('names each encrypted message of TLS 1.3 with its size', async () => {
       const pair = createPair()
       await pair.handshake()
-      const seen = ['EncryptedExtensions', 'CertificateRequest', 'Certificate', 'CertificateVerify', 'Finished']
+      await pair.settle()
+      const tickets = ['NewSessionTicket', 'NewSessionTicket']
+      const seen = ['EncryptedExtensions', 'CertificateRequest', 'Certificate', 'CertificateVerify', 'Finished', ...tickets]
       expect(pair.server.messages('sent')).toEqual(['ServerHello', 'ChangeCipherSpec', ...seen])
       expect(pair.client.messages('received')).toEqual(['ServerHello', 'ChangeCipherSpec', ...seen])
       const sizes = (events: readonly TlsEvent[], direction: 'sent' | 'received'): readonly number[] =>
@@ -101,7 +103,7 @@ describe('gnutls engine', () => {
       expect(sizes(pair.server.events, 'sent')).toEqual(sizes(pair.client.events, 'received'))
       expect(sizes(pair.client.events, 'sent')).toEqual(sizes(pair.server.events, 'received'))
       // Finished: a header and an HMAC with SHA-384.
-      expect(sizes(pair.server.events, 'sent').at(-1)).toBe(4 + 48)
+      expect(sizes(pair.server.events, 'sent').at(-3)).toBe(4 + 48)
       pair.destroy()
     })
 
@@ -359,6 +361,44 @@ describe('gnutls engine', () => {
         expect(asked.server.has('secure')).toBe(false)
         for (const each of [pair, asked]) each.destroy()
       }
+    })
+  })
+
+  describe('a function of the options', () => {
+    it('that calls the engine back is stopped, and fails that session alone', async () => {
+      const uses: readonly ((engine: TlsEngine) => unknown)[] = [
+        (engine) =>
+          gnutlsOf(engine).gnutls.call('int gnutls_handshake(gnutls_session_t session)', gnutlsOf(engine).gnutls.session),
+        (engine) => engine.exportKeyingMaterial('EXPORTER-x', 16),
+        (engine) => engine.send(Uint8Array.of(1)),
+      ]
+      for (const use of uses) {
+        const pair: EnginePair = createPair({
+          server: {
+            authorize: () => {
+              use(pair.server.engine)
+              return true
+            },
+          },
+        })
+        pair.start()
+        expect((await pair.server.untilFailed()).code).toBe('ERR_SZMQ_NOT_AUTHORIZED')
+        pair.destroy()
+      }
+    })
+
+    it('may hand over ciphertext: it waits its turn', async () => {
+      const pair: EnginePair = createPair({
+        client: {
+          authorize: () => {
+            pair.client.engine.receive(Uint8Array.of(23, 3, 3, 0, 1, 1))
+            return true
+          },
+        },
+      })
+      pair.start()
+      expect((await pair.client.untilFailed()).code).toBe('ERR_SZMQ_BAD_RECORD')
+      pair.destroy()
     })
   })
 

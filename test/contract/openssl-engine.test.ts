@@ -9,17 +9,10 @@ import type { SzmqErrorCode } from '../../src/shared/errors.ts'
 import { EngineEnd, EnginePair } from './engine-pair.ts'
 import { createTestPki, type TestPki } from './test-pki.ts'
 import { describeTlsEngineContract } from './tls-engine.contract.ts'
-import { describeTlsFeatures } from './tls-features.contract.ts'
-import { describeTlsPriorities } from './tls-priorities.contract.ts'
 
 describeTlsEngineContract('openssl to openssl', { client: createOpensslEngineFactory, server: createOpensslEngineFactory })
 
 describeTlsFeatures('openssl to openssl: features', { client: createOpensslEngineFactory, server: createOpensslEngineFactory })
-describeTlsPriorities('openssl to openssl: priorities', {
-  client: createOpensslEngineFactory,
-  server: createOpensslEngineFactory,
-})
-
 describe('openssl engine', () => {
   let pki: TestPki
   beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { E } from './constants.ts'
 import type { GnutlsLibrary } from './library.driver.ts'
-import type { Pointer } from './prototype.ts'
+import { allocateDatum, copyDatum } from './memory.driver.ts'
+import type { Datum, Pointer } from './prototype.ts'
 
 /** What GnuTLS asks of a session while one of its functions runs. No exception may leave these: {@link Callbacks} guards them. */
 export interface CallbackSession {
@@ -20,12 +21,27 @@ export interface CallbackSession {
   onKeyLog(label: string, secret: Pointer): number
   onPskIdentity(identity: Pointer, key: Pointer): number
   onSrpUser(username: string, into: { salt: Pointer; verifier: Pointer; generator: Pointer; prime: Pointer }): number
+  /** @returns the session that is kept under `id`, if there is one */
+  onDatabaseRead(id: Uint8Array): Uint8Array | undefined
+  onDatabaseWrite(id: Uint8Array, session: Uint8Array): void
+  onDatabaseRemove(id: Uint8Array): void
   /** Something was thrown in one of these. It must not cross C: keep it until GnuTLS has returned. */
   onThrown(thrown: unknown): void
 }
 
 /** Each is a C function. */
-export type CallbackName = 'push' | 'pull' | 'pullTimeout' | 'hook' | 'verify' | 'keyLog' | 'pskKey' | 'srpVerifier'
+export type CallbackName =
+  | 'push'
+  | 'pull'
+  | 'pullTimeout'
+  | 'hook'
+  | 'verify'
+  | 'keyLog'
+  | 'pskKey'
+  | 'srpVerifier'
+  | 'databaseRead'
+  | 'databaseWrite'
+  | 'databaseRemove'
 
 /**
  * GnuTLS's way back into this thread: one set of C functions for all sessions of a thread, for koffi has no more than 8 192 in a process and calls each
@@ -70,7 +86,7 @@ export class Callbacks {
   }
 
   /** Its C prototype and what it does. */
-  #declare(name: CallbackName): readonly [prototype: string, callback: (...args: never[]) => number] {
+  #declare(name: CallbackName): readonly [prototype: string, callback: (...args: never[]) => number | Datum] {
     switch (name) {
       case 'push':
         return [
@@ -113,6 +129,27 @@ export class Callbacks {
           (handle: Pointer, username: string, salt: Pointer, verifier: Pointer, generator: Pointer, prime: Pointer) =>
             this.#guard(handle, (session) => session.onSrpUser(username, { salt, verifier, generator, prime })),
         ]
+      case 'databaseRead':
+        return [
+          'gnutls_datum_t szmq_db_read(uintptr_t id, gnutls_datum_t key)',
+          (id: number, key: Datum) => this.#read(id, key),
+        ]
+      case 'databaseWrite':
+        return [
+          'int szmq_db_write(uintptr_t id, gnutls_datum_t key, gnutls_datum_t session)',
+          (id: number, key: Datum, data: Datum) =>
+            this.#guardById(id, (session) => {
+              session.onDatabaseWrite(copyDatum(this.#library, key), copyDatum(this.#library, data))
+            }),
+        ]
+      case 'databaseRemove':
+        return [
+          'int szmq_db_remove(uintptr_t id, gnutls_datum_t key)',
+          (id: number, key: Datum) =>
+            this.#guardById(id, (session) => {
+              session.onDatabaseRemove(copyDatum(this.#library, key))
+            }),
+        ]
     }
   }
 
@@ -144,6 +181,26 @@ export class Callbacks {
     return -1
   }
 
+  #read(id: number, key: Datum): Datum {
+    let found: Uint8Array | undefined
+    this.#guardById(id, (session) => {
+      found = session.onDatabaseRead(copyDatum(this.#library, key))
+    })
+    return found === undefined ? NO_DATUM : allocateDatum(this.#library, found)
+  }
+
+  #guardById(id: number, call: (session: CallbackSession) => void): number {
+    const session = this.#byId(Number(id))
+    if (session === undefined) return E.USER_ERROR
+    try {
+      call(session)
+      return E.SUCCESS
+    } catch (thrown) {
+      session.onThrown(thrown)
+      return E.USER_ERROR
+    }
+  }
+
   #guard(handle: Pointer, call: (session: CallbackSession) => number): number {
     const session = this.#active
     if (session === undefined || session.handle !== handle) return E.USER_ERROR
@@ -155,3 +212,6 @@ export class Callbacks {
     }
   }
 }
+
+/** Nothing was found. */
+const NO_DATUM: Datum = { data: null, size: 0 }

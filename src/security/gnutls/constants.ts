@@ -44,6 +44,7 @@ export const HANDSHAKE_ANY = 0xffff_ffff
 /** `gnutls_handshake_description_t`, where it differs from RFC 8446. */
 export const HANDSHAKE = {
   CLIENT_HELLO: 1,
+  NEW_SESSION_TICKET: 4,
   CERTIFICATE: 11,
   CLIENT_KEY_EXCHANGE: 16,
   FINISHED: 20,

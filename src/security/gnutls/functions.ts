@@ -57,6 +57,18 @@ const NEGOTIATION = [
   'void gnutls_session_get_random(void *session, _Out_ gnutls_datum_t *client, _Out_ gnutls_datum_t *server)',
 ] as const
 
+/** Sessions that are resumed. */
+const RESUMPTION = [
+  'int gnutls_session_ticket_enable_server(void *session, const gnutls_datum_t *key)',
+  'int gnutls_session_set_data(void *session, const void *data, size_t size)',
+  'int gnutls_session_get_data2(void *session, _Out_ gnutls_datum_t *data)',
+  'void gnutls_db_set_cache_expiration(void *session, int seconds)',
+  'void gnutls_db_set_ptr(void *session, uintptr_t id)',
+  'void gnutls_db_set_retrieve_function(void *session, void *retrieve)',
+  'void gnutls_db_set_store_function(void *session, void *store)',
+  'void gnutls_db_set_remove_function(void *session, void *remove)',
+] as const
+
 /** Credentials of each kind. */
 const CREDENTIALS = [
   'int gnutls_credentials_set(void *session, int type, void *credentials)',
@@ -118,7 +130,7 @@ const CERTIFICATE = [
 ] as const
 
 /** The prototypes of all functions that the engine calls. */
-export const PROTOTYPES = [...SESSION, ...CALLBACK, ...NEGOTIATION, ...CREDENTIALS, ...CERTIFICATE] as const
+export const PROTOTYPES = [...SESSION, ...CALLBACK, ...NEGOTIATION, ...RESUMPTION, ...CREDENTIALS, ...CERTIFICATE] as const
 
 type Prototype = (typeof PROTOTYPES)[number]
 

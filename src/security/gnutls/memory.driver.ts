@@ -56,13 +56,23 @@ export function takeOwnDatum(library: GnutlsLibrary, fill: (datum: object) => nu
   }
 }
 
-/** Fills the datum behind `pointer` with a copy that GnuTLS will free. */
-export function giveDatum(library: GnutlsLibrary, pointer: Pointer, bytes: Uint8Array): void {
+/** A copy of what a datum holds that C has passed by value. */
+export function copyDatum(library: GnutlsLibrary, { data, size }: Datum): Buffer<ArrayBuffer> {
+  return copyBytes(library, asPointer(data), size)
+}
+
+/** A copy that GnuTLS will free. */
+export function allocateDatum(library: GnutlsLibrary, bytes: Uint8Array): Datum {
   const { koffi, copy } = library
   const memory: Pointer | null = koffi.call(functionAt(library, 'gnutls_malloc'), MALLOC(library), Math.max(1, bytes.length))
   if (memory === null) throw new SzmqError('ERR_SZMQ_LIMIT_EXCEEDED', 'GnuTLS has no memory left')
   copy(memory, bytes, bytes.length)
-  lendDatum(library, pointer, { data: memory, size: bytes.length })
+  return { data: memory, size: bytes.length }
+}
+
+/** Fills the datum behind `pointer` with a copy that GnuTLS will free. */
+export function giveDatum(library: GnutlsLibrary, pointer: Pointer, bytes: Uint8Array): void {
+  lendDatum(library, pointer, allocateDatum(library, bytes))
 }
 
 /** Fills the datum behind `pointer` with what lives on anyway. */

@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { messageOf, SzmqError } from '../../shared/errors.ts'
 import { findRefusal } from '../authorize.ts'
 import { ANONYMOUS, type PeerIdentity } from '../identity.ts'
-import { carriesName, toCertificateError, toPeerIdentity, toWrongNameError } from '../peer-certificate.ts'
+import { carriesName, findDateProblem, toCertificateError, toPeerIdentity, toWrongNameError } from '../peer-certificate.ts'
 import { CRD, CRT, CTYPE, DT_KEY_PURPOSE_OID } from './constants.ts'
 import { toVerdict } from './certificate-verdict.ts'
 import { readDatum, takeDatum } from './memory.driver.ts'
@@ -22,10 +22,21 @@ export class GnutlsJudge {
   /** Who the certificate, or whatever else there is, speaks for. */
   #found: PeerIdentity | SzmqError | undefined
   #verdict: PeerIdentity | SzmqError | undefined
+  #remembered: readonly Buffer<ArrayBuffer>[] = []
 
   constructor(settings: GnutlsSettings, session: Pointer) {
     this.#settings = settings
     this.#session = session
+  }
+
+  /** What the peer showed when the session that is offered began: GnuTLS tells a client nothing of it when TLS 1.3 resumes that. */
+  remember(chain: readonly Uint8Array[]): void {
+    this.#remembered = chain.map((certificate) => Buffer.from(certificate))
+  }
+
+  /** What the peer showed (DER), now or when the session began: its own certificate first. */
+  get chain(): readonly Buffer<ArrayBuffer>[] {
+    return this.#shown()
   }
 
   /** Who the peer is, or why it is refused; undefined as long as it was not concluded. */
@@ -108,7 +119,7 @@ export class GnutlsJudge {
     const now = new Date()
     const certificate = new X509Certificate(shown)
     if (proofs.trust === undefined) return toCertificateError('UNABLE_TO_GET_ISSUER_CERT', certificate, now)
-    const reason = this.#verifyChain() ?? this.#settings.revocations?.findProblem(chain, now)
+    const reason = this.#verifyChain(chain, now) ?? this.#settings.revocations?.findProblem(chain, now)
     if (reason !== undefined) return toCertificateError(reason, certificate, now)
     const { serverName } = options
     if (role === 'client' && serverName !== undefined && !carriesName(certificate, serverName))
@@ -116,8 +127,10 @@ export class GnutlsJudge {
     return toPeerIdentity(certificate)
   }
 
-  #verifyChain(): string | undefined {
+  #verifyChain(chain: readonly Buffer<ArrayBuffer>[], now: Date): string | undefined {
     const { thread, role } = this.#settings
+    // It was verified when the session began, and the session is bound to the CAs of that time: what passes is time.
+    if (chain === this.#remembered) return findFirst(chain, (each) => findDateProblem(new X509Certificate(each), now))
     const purpose = Buffer.from(`${role === 'client' ? SERVER_AUTH : CLIENT_AUTH}\0`, 'latin1')
     const status: CBox<number> = [0]
     const data = [{ type: DT_KEY_PURPOSE_OID, data: purpose, size: 0 }]
@@ -131,7 +144,7 @@ export class GnutlsJudge {
     const { library } = this.#settings.thread
     const count: CBox<number> = [0]
     const list = library.fn.gnutls_certificate_get_peers(this.#session, count)
-    if (list === null) return []
+    if (list === null) return library.fn.gnutls_session_is_resumed(this.#session) === 0 ? [] : this.#remembered
     return Array.from({ length: Math.min(count[0] ?? 0, MAX_CHAIN) }, (_, at) => readDatum(library, list, at))
   }
 }
@@ -139,3 +152,11 @@ export class GnutlsJudge {
 /** Key purposes of RFC 5280 §4.2.1.12. */
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
+
+function findFirst<Item, Found>(items: readonly Item[], find: (item: Item) => Found | undefined): Found | undefined {
+  for (const item of items) {
+    const found = find(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

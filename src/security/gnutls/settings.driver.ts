@@ -14,6 +14,7 @@ import type { GnutlsLibrary } from './library.driver.ts'
 import { freeKept, keepBytes, toDatum, toTextDatum } from './memory.driver.ts'
 import { toPriorityText } from './priority-text.ts'
 import type { CBox, Pointer } from './prototype.ts'
+import { resolveResumption, type GnutlsResumption } from './resumption.driver.ts'
 import { threadOf, type GnutlsThread } from './thread.driver.ts'
 
 export interface GnutlsEngineOptions extends TlsOptions {
@@ -33,6 +34,8 @@ export interface GnutlsSettings {
   readonly flags: number
   /** `gnutls_datum_t[1]`, which GnuTLS keeps a pointer into. */
   readonly alpn: { readonly data: Pointer; readonly size: number } | undefined
+  /** Undefined: each handshake is a full one. */
+  readonly resumption: GnutlsResumption | undefined
   readonly revocations: RevocationLists | undefined
   /** Servers: the group of the last SRP user who was known. */
   readonly srpGroup: { bits: SrpVerifier['groupBits'] }
@@ -78,10 +81,11 @@ export function resolveGnutlsSettings(options: GnutlsEngineOptions): GnutlsSetti
     const alpn = options.alpn === undefined ? undefined : builder.keep(Buffer.from(options.alpn, 'utf8'))
     const { trust } = proofs
     const revocations = trust?.crlPem === undefined ? undefined : new RevocationLists(thread.library, trust.crlPem, trust.caPem)
+    const resumption = findResumption(options, proofs)
+    const mayUseTickets = resumption !== undefined && (role === 'client' || resumption.ticketKey !== undefined)
     const flags =
       INIT.NONBLOCK |
-      // Resumption is not spoken yet: no tickets.
-      INIT.NO_TICKETS |
+      (mayUseTickets ? 0 : INIT.NO_TICKETS) |
       (role === 'client' ? INIT.CLIENT | INIT.FORCE_CLIENT_CERT : INIT.SERVER) |
       (proofs.rawPublicKey === undefined ? 0 : INIT.ENABLE_RAWPK)
     const settings: GnutlsSettings = {
@@ -93,6 +97,7 @@ export function resolveGnutlsSettings(options: GnutlsEngineOptions): GnutlsSetti
       natives,
       flags,
       alpn,
+      resumption,
       revocations,
       srpGroup: { bits: DEFAULT_SRP_GROUP_BITS },
     }
@@ -102,6 +107,18 @@ export function resolveGnutlsSettings(options: GnutlsEngineOptions): GnutlsSetti
     for (const free of builder.frees) free()
     throw error
   }
+}
+
+/** Only sessions between certificates are worth it, and known to bring their peer's identity along. */
+function findResumption(options: GnutlsEngineOptions, { own, trust, kinds }: Proofs): GnutlsResumption | undefined {
+  const isByCertificate = [...kinds].every((kind) => kind === 'x509' || kind === 'x509Trust')
+  if (options.resumption === false || !isByCertificate) return undefined
+  const { alpn, priority, minVersion, maxVersion, clientCertificate } = options
+  const accepted = [trust?.fingerprint, alpn, clientCertificate]
+  // A server's own certificate may be renewed, or differ among servers that stand in for each other.
+  const terms =
+    options.role === 'server' ? accepted : [...accepted, own?.certificate.fingerprint256, priority, minVersion, maxVersion]
+  return resolveResumption(options, options.resumption ?? {}, terms)
 }
 
 function sortCredentials(given: Credentials | readonly Credentials[]): Proofs {
