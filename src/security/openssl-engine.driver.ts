@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import { connect, TLSSocket, type CipherNameAndProtocol } from 'node:tls'
-import { SzmqError } from '../shared/errors.ts'
+import { messageOf, SzmqError } from '../shared/errors.ts'
 import { ALERT, encodeFatalAlert, sealFatalAlert, type AlertCode } from './alert.codec.ts'
 import { HandshakeWatch } from './handshake-watch.ts'
 import type { PeerIdentity } from './identity.ts'
@@ -19,6 +19,9 @@ export type { OpensslEngineOptions } from './openssl-settings.driver.ts'
 
 /** Plaintext that an engine holds before {@link TlsEngine.send} says false. */
 export const HIGH_WATER_MARK_BYTES = 256 * 1024
+
+/** A server may send tickets as long as it likes; whoever looks at each of 5 MB of them does nothing else for 4 seconds. */
+const MAX_SESSIONS_PER_CONNECTION = 8
 
 /** What a client may send before the server's first word: its ClientHello, for which OpenSSL has the same limit, and then nothing. */
 export const MAX_UNANSWERED_BYTES = 128 * 1024
@@ -67,6 +70,7 @@ class OpensslEngine implements TlsEngine {
   #database: OpensslDatabase | undefined
   /** Of a client that was not answered yet. */
   #unansweredBytes = 0
+  #sessionsSeen = 0
   /** Came before the peer was verified. */
   #earlySession: Buffer | undefined
   #hasSpoken = false
@@ -172,10 +176,15 @@ class OpensslEngine implements TlsEngine {
 
   exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array {
     requireExportLength(length)
-    if (this.#socket === undefined || !isSpeaking(this.#phase))
+    if (this.#socket === undefined || this.#socket.destroyed || !isSpeaking(this.#phase))
       throw invalidState(`keying material is there between "secure" and the end, not in phase "${this.#phase}"`)
     const exporter: KeyingMaterialExporter = this.#socket
-    return exporter.exportKeyingMaterial(length, label, context === undefined ? undefined : Buffer.from(context))
+    try {
+      return exporter.exportKeyingMaterial(length, label, context === undefined ? undefined : Buffer.from(context))
+    } catch (cause) {
+      const text = `OpenSSL exports no keying material under this label and context: ${messageOf(cause)}`
+      throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', text, { cause })
+    }
   }
 
   /** Node has no call for OpenSSL's KeyUpdate. */
@@ -225,9 +234,18 @@ class OpensslEngine implements TlsEngine {
     else if (this.#phase === 'handshaking') {
       if (this.#held.push(bytes) > 1) return
       setImmediate(() => {
-        if (this.#phase === 'handshaking' && this.#verifyPeer()) this.#handOutHeld()
+        if (this.#phase !== 'handshaking') return
+        if (!this.#mustVerifyFirst() || this.#verifyPeer()) this.#handOutHeld()
       })
     }
+  }
+
+  /**
+   * A client is about to show its certificate. In a resumed handshake it shows none, and a server's turn is not the last one yet: there the
+   * peer named in a session may still be somebody else, who repeats a hello that was recorded.
+   */
+  #mustVerifyFirst(): boolean {
+    return this.#settings.role === 'client' && this.#socket?.isSessionReused() !== true
   }
 
   #handOutHeld(): void {
@@ -302,6 +320,8 @@ class OpensslEngine implements TlsEngine {
   }
 
   #remember(socket: TLSSocket, session: Buffer): void {
+    if (this.#sessionsSeen >= MAX_SESSIONS_PER_CONNECTION) return
+    this.#sessionsSeen += 1
     const certificate = this.#judge?.certificate
     if (certificate !== undefined) this.#settings.sessions?.remember(socket.getProtocol(), { certificate, session })
   }

@@ -251,6 +251,56 @@ describe('openssl engine under attack', () => {
     })
   })
 
+  describe('a hello that was recorded', () => {
+    // After a HelloRetryRequest the server's second flight waited for a verdict, and authorize was asked about whom the ticket names.
+    it('is not taken for the one who once said it', async () => {
+      const asked: string[] = []
+      const authorize = ({ subject }: { readonly subject: string }): true => {
+        asked.push(subject)
+        return true
+      }
+      const server = makeServer('TLSv1.3', { groups: 'P-384', authorize })
+      const client = makeClient('TLSv1.3', {})
+      await meet(client, server)
+      const pair = new EnginePair({ client, server })
+      const hellos: Uint8Array[] = []
+      pair.client.way = (ciphertext) => {
+        hellos.push(ciphertext)
+        return [ciphertext]
+      }
+      await pair.handshake()
+      expect(asked).toEqual(['node-a', 'node-a'])
+      await end(pair)
+      const replay = new EnginePair({ client, server })
+      replay.server.engine.start()
+      for (const hello of hellos.slice(0, 2)) {
+        replay.server.engine.receive(hello)
+        await replay.settle()
+      }
+      expect(replay.server.messages('sent')).toContain('ServerHello')
+      expect(asked).toHaveLength(2)
+      await end(replay)
+    })
+  })
+
+  describe('keying material', () => {
+    // Node's own TypeError came out.
+    it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+      'is refused with a code after the end and for a bad label, in %s',
+      async (version) => {
+        const pair = makePair(version, {})
+        await pair.handshake()
+        const exportUnder = (label: string) => (): unknown => pair.server.engine.exportKeyingMaterial(label, 32)
+        const reserved = version === 'TLSv1.3' ? 'x'.repeat(1_000) : 'client finished'
+      expect(exportUnder(reserved)).toThrow(expect.objectContaining({ code: 'ERR_SZMQ_INVALID_ARGUMENT' }))
+      pair.client.engine.close()
+        await pair.settle()
+        expect(exportUnder('EXPORTER-x')).toThrow(expect.objectContaining({ code: 'ERR_SZMQ_INVALID_STATE' }))
+        pair.destroy()
+      },
+    )
+  })
+
   describe('a damaged hello', () => {
     // It was said that the pre-shared key is wrong, where nobody uses any.
     it('is no matter of passwords if a ticket is in it', async () => {
