@@ -54,7 +54,7 @@ function load(): GnutlsLibrary {
     // The compiler reads the same text that koffi reads.
     return known as CFunction<Prototype>
   }
-  const require = <const Prototype extends string>(prototype: Prototype): CFunction<Prototype> => {
+  const demand = <const Prototype extends string>(prototype: Prototype): CFunction<Prototype> => {
     try {
       return find(prototype)
     } catch (cause) {
@@ -62,14 +62,14 @@ function load(): GnutlsLibrary {
       throw unavailable(`${lacking} has no ${nameOf(prototype)}`, cause)
     }
   }
-  const version = require('const char *gnutls_check_version(const char *version)')(null) ?? 'of an unknown version'
+  const version = demand('const char *gnutls_check_version(const char *version)')(null) ?? 'of an unknown version'
   if (isOlder(version, MIN_GNUTLS_VERSION)) {
     throw unavailable(`libgnutls ${version} was found, ${MIN_GNUTLS_VERSION} or later is needed`)
   }
   const copy: (to: Uint8Array | Pointer, from: Uint8Array | Pointer, bytes: number) => void = koffi
     .load(null)
     .func('void memcpy(void *to, const void *from, size_t bytes)')
-  const entries = PROTOTYPES.map((prototype) => [nameOf(prototype), require(prototype)] as const)
+  const entries = PROTOTYPES.map((prototype) => [nameOf(prototype), demand(prototype)] as const)
   return {
     koffi,
     version,

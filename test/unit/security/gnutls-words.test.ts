@@ -122,7 +122,23 @@ describe('the priority string', () => {
 
 describe('what a ClientHello offers', () => {
   const hello = (...extensions: readonly number[]): Uint8Array =>
-    Uint8Array.of(3, 3, ...Array.from({ length: 32 }, () => 1), 2, 9, 9, 0, 2, 0x13, 1, 1, 0, 0, extensions.length, ...extensions)
+    Uint8Array.of(
+      3,
+      3,
+      ...Array.from({ length: 32 }, () => 1),
+      2,
+      9,
+      9,
+      0,
+      2,
+      0x13,
+      1,
+      1,
+      0,
+      0,
+      extensions.length,
+      ...extensions,
+    )
 
   it('is read from supported_versions behind other extensions', () => {
     const body = hello(0, 0, 0, 3, 1, 2, 3, 0, 43, 0, 5, 4, 3, 4, 3, 3)
