@@ -1,6 +1,7 @@
 import { equalBytes } from '../shared/bytes.ts'
 import { SzmqError } from '../shared/errors.ts'
 import { nameHandshake } from './handshake.codec.ts'
+import { ignoreRejection } from './ignore-rejection.ts'
 import { isAddress } from './peer-certificate.ts'
 import { PskExchange } from './psk-exchange.ts'
 import { CONTENT_TYPE, RecordSplitter } from './record.codec.ts'
@@ -289,7 +290,11 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
       return 0
     })
     const line = `${label} ${random?.toString('hex') ?? ''} ${readDatum(library, secret).toString('hex')}`
-    this.#settings.options.insecureKeyLog?.(line)
+    try {
+      ignoreRejection(this.#settings.options.insecureKeyLog?.(line))
+    } catch {
+      // A log is no reason to refuse a peer.
+    }
     return E.SUCCESS
   }
 

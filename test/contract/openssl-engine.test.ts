@@ -12,7 +12,6 @@ import { describeTlsEngineContract } from './tls-engine.contract.ts'
 
 describeTlsEngineContract('openssl to openssl', { client: createOpensslEngineFactory, server: createOpensslEngineFactory })
 
-describeTlsFeatures('openssl to openssl: features', { client: createOpensslEngineFactory, server: createOpensslEngineFactory })
 describe('openssl engine', () => {
   let pki: TestPki
   beforeAll(async () => {

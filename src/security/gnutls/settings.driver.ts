@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { SzmqError } from '../../shared/errors.ts'
 import type { Credentials } from '../credentials.ts'
+import { identityDigest } from '../identity.ts'
 import type { PskCredentials } from '../psk-credentials.ts'
 import type { RawPublicKeyCredentials } from '../raw-public-key-credentials.ts'
 import type { SrpCredentials, SrpVerifier } from '../srp-credentials.ts'
@@ -114,10 +115,9 @@ function findResumption(options: GnutlsEngineOptions, { own, trust, kinds }: Pro
   const isByCertificate = [...kinds].every((kind) => kind === 'x509' || kind === 'x509Trust')
   if (options.resumption === false || !isByCertificate) return undefined
   const { alpn, priority, minVersion, maxVersion, clientCertificate } = options
-  const accepted = [trust?.fingerprint, alpn, clientCertificate]
-  // A server's own certificate may be renewed, or differ among servers that stand in for each other.
-  const terms =
-    options.role === 'server' ? accepted : [...accepted, own?.certificate.fingerprint256, priority, minVersion, maxVersion]
+  // What both sides accept and are: whoever shares tickets must not become somebody else by them, nor weaker.
+  const names = own === undefined ? undefined : identityDigest(own.identity)
+  const terms = [trust?.fingerprint, alpn, clientCertificate, names, priority, minVersion, maxVersion]
   return resolveResumption(options, options.resumption ?? {}, terms)
 }
 

@@ -57,7 +57,13 @@ describe('HandshakeReader', () => {
 describe('readServerHello', () => {
   it('reads version, suite and group of TLS 1.3', () => {
     const body = Uint8Array.from(serverHello({ extensions: [...TLS_1_3_VERSION, ...KEY_SHARE_X25519] }))
-    expect(readServerHello(body)).toEqual({ isRetry: false, version: 0x0304, cipherSuite: 0x1302, group: 'X25519' })
+    expect(readServerHello(body)).toEqual({
+      isRetry: false,
+      version: 0x0304,
+      cipherSuite: 0x1302,
+      group: 'X25519',
+      isPskAccepted: false,
+    })
   })
 
   it('finds no group in TLS 1.2', () => {
