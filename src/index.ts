@@ -24,7 +24,10 @@ export {
 } from './actors/system.ts'
 export { startSystem } from './actors/system.driver.ts'
 export type { Access, AccessRule, AuthorizePeer, Grant } from './security/authorization.ts'
-export { ensureDevelopmentCredentials, type DevelopmentCredentialsOptions } from './security/development-credentials.driver.ts'
+export {
+  ensureDevelopmentCredentials,
+  type DevelopmentCredentialsOptions,
+} from './security/pki/development-credentials.driver.ts'
 export { describeIdentity, type PeerIdentity } from './security/identity.ts'
 export { SzmqError, type Blame, type SzmqErrorCode } from './shared/errors.ts'
 export type { LinkLimits, NodeCredentials, TlsFacts } from './transport/index.ts'

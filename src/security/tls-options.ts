@@ -1,8 +1,8 @@
-import type { ClientSessions } from './client-sessions.ts'
-import type { Credentials } from './credentials.ts'
-import type { GuardedSessionStore } from './guarded-session-store.ts'
+import type { ClientSessions } from './resumption/client-sessions.ts'
+import type { Credentials } from './credentials/credentials.ts'
+import type { GuardedSessionStore } from './resumption/guarded-session-store.ts'
 import type { PeerIdentity } from './identity.ts'
-import type { TicketKeys } from './ticket-keys.ts'
+import type { TicketKeys } from './resumption/ticket-keys.ts'
 
 /** What every TLS engine takes. Each engine refuses with an error that names the other one what it cannot do. */
 export interface TlsOptions {

@@ -19,5 +19,5 @@ export {
 export { connectToNode, listenForNodes, type NodeLink, type NodeListener, type WireCounters } from './node-link.driver.ts'
 export { describeIdentity, identityDigest, type PeerIdentity } from '../security/identity.ts'
 export { AccessRules, judgePeer, type AuthorizePeer, type Grant, type Reach } from '../security/authorization.ts'
-export type { CredentialEvent } from '../security/credential-source.ts'
+export type { CredentialEvent } from '../security/credentials/credential-source.ts'
 export type { TlsFacts } from '../security/tls-engine.ts'

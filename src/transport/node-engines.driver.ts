@@ -1,14 +1,18 @@
-import { ClientSessions } from '../security/client-sessions.ts'
-import { createEngineFactorySource } from '../security/engine-factory-source.ts'
-import { loadCredentials, type CredentialFiles } from '../security/credential-files.driver.ts'
-import { RotatingCredentials, type CredentialListener, type CredentialSource } from '../security/credential-source.ts'
-import { watchCredentials } from '../security/credential-watch.driver.ts'
+import { ClientSessions } from '../security/resumption/client-sessions.ts'
+import { createEngineFactorySource } from '../security/credentials/engine-factory-source.ts'
+import { loadCredentials, type CredentialFiles } from '../security/credentials/credential-files.driver.ts'
+import {
+  RotatingCredentials,
+  type CredentialListener,
+  type CredentialSource,
+} from '../security/credentials/credential-source.ts'
+import { watchCredentials } from '../security/credentials/credential-watch.driver.ts'
 import { createGnutlsEngineFactory } from '../security/gnutls-engine.driver.ts'
 import { createOpensslEngineFactory } from '../security/openssl-engine.driver.ts'
-import { createTicketKeys, generateTicketSecret, type TicketKeys } from '../security/ticket-keys.ts'
+import { createTicketKeys, generateTicketSecret, type TicketKeys } from '../security/resumption/ticket-keys.ts'
 import type { TlsEngineFactory } from '../security/tls-engine.ts'
 import type { TlsOptions } from '../security/tls-options.ts'
-import { parseX509Credentials, X509Credentials, type X509CredentialsInput } from '../security/x509-credentials.ts'
+import { parseX509Credentials, X509Credentials, type X509CredentialsInput } from '../security/credentials/x509-credentials.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
 import { systemRandom } from '../shared/system-random.driver.ts'
 import { LINK_VERSION } from './link.codec.ts'

@@ -1,18 +1,18 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { INSECURE_ANONYMOUS, type Credentials } from '../../src/security/credentials.ts'
+import { INSECURE_ANONYMOUS, type Credentials } from '../../src/security/credentials/credentials.ts'
 import {
   createGnutlsEngineFactory,
   createSrpVerifier,
   type GnutlsEngineOptions,
 } from '../../src/security/gnutls-engine.driver.ts'
-import { createCrl, createDevelopmentCa } from '../../src/security/pki.driver.ts'
-import { PskCredentials } from '../../src/security/psk-credentials.ts'
-import { RawPublicKeyCredentials } from '../../src/security/raw-public-key-credentials.ts'
-import { SrpCredentials, type SrpVerifier } from '../../src/security/srp-credentials.ts'
+import { createCrl, createDevelopmentCa } from '../../src/security/pki/pki.driver.ts'
+import { PskCredentials } from '../../src/security/credentials/psk-credentials.ts'
+import { RawPublicKeyCredentials } from '../../src/security/credentials/raw-public-key-credentials.ts'
+import { SrpCredentials, type SrpVerifier } from '../../src/security/credentials/srp-credentials.ts'
 import type { TlsFacts } from '../../src/security/tls-engine.ts'
-import { X509Trust } from '../../src/security/x509-trust.ts'
+import { X509Trust } from '../../src/security/credentials/x509-trust.ts'
 import { EnginePair } from './engine-pair.ts'
 import { createTestPki, type TestPki } from './test-pki.ts'
 

@@ -7,8 +7,8 @@ import {
   type GnutlsTlsEngine,
 } from '../../src/security/gnutls-engine.driver.ts'
 import { loadGnutls } from '../../src/security/gnutls/library.driver.ts'
-import { PskCredentials } from '../../src/security/psk-credentials.ts'
-import { RecordSplitter } from '../../src/security/record.codec.ts'
+import { PskCredentials } from '../../src/security/credentials/psk-credentials.ts'
+import { RecordSplitter } from '../../src/security/records/record.codec.ts'
 import type { TlsEngine, TlsEvent } from '../../src/security/tls-engine.ts'
 import type { SzmqErrorCode } from '../../src/shared/errors.ts'
 import { EnginePair } from './engine-pair.ts'

@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { ClientSessions } from '../../src/security/client-sessions.ts'
-import { guardSessionStore } from '../../src/security/guarded-session-store.ts'
-import { createMemorySessionStore } from '../../src/security/memory-session-store.ts'
+import { ClientSessions } from '../../src/security/resumption/client-sessions.ts'
+import { guardSessionStore } from '../../src/security/resumption/guarded-session-store.ts'
+import { createMemorySessionStore } from '../../src/security/resumption/memory-session-store.ts'
 import {
   createOpensslEngineFactory,
   MAX_UNANSWERED_BYTES,
   type OpensslEngineOptions,
 } from '../../src/security/openssl-engine.driver.ts'
-import { createDevelopmentCa, issueCertificate } from '../../src/security/pki.driver.ts'
-import { PskCredentials } from '../../src/security/psk-credentials.ts'
-import { MAX_PSK_LOOKUPS } from '../../src/security/psk-exchange.ts'
-import { createTicketKeys } from '../../src/security/ticket-keys.ts'
+import { createDevelopmentCa, issueCertificate } from '../../src/security/pki/pki.driver.ts'
+import { PskCredentials } from '../../src/security/credentials/psk-credentials.ts'
+import { MAX_PSK_LOOKUPS } from '../../src/security/credentials/psk-exchange.ts'
+import { createTicketKeys } from '../../src/security/resumption/ticket-keys.ts'
 import type { TlsEngineFactory, TlsFacts } from '../../src/security/tls-engine.ts'
 import type { TlsOptions, TlsResumption } from '../../src/security/tls-options.ts'
-import { parseX509Credentials } from '../../src/security/x509-credentials.ts'
+import { parseX509Credentials } from '../../src/security/credentials/x509-credentials.ts'
 import { systemClock } from '../../src/shared/system-clock.driver.ts'
 import { EnginePair } from './engine-pair.ts'
 import { createTestPki, type TestPki } from './test-pki.ts'
@@ -292,8 +292,8 @@ describe('openssl engine under attack', () => {
         await pair.handshake()
         const exportUnder = (label: string) => (): unknown => pair.server.engine.exportKeyingMaterial(label, 32)
         const reserved = version === 'TLSv1.3' ? 'x'.repeat(1_000) : 'client finished'
-      expect(exportUnder(reserved)).toThrow(expect.objectContaining({ code: 'ERR_SZMQ_INVALID_ARGUMENT' }))
-      pair.client.engine.close()
+        expect(exportUnder(reserved)).toThrow(expect.objectContaining({ code: 'ERR_SZMQ_INVALID_ARGUMENT' }))
+        pair.client.engine.close()
         await pair.settle()
         expect(exportUnder('EXPORTER-x')).toThrow(expect.objectContaining({ code: 'ERR_SZMQ_INVALID_STATE' }))
         pair.destroy()

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { parseX509Credentials, type X509Credentials } from '../../src/security/x509-credentials.ts'
+import { parseX509Credentials, type X509Credentials } from '../../src/security/credentials/x509-credentials.ts'
 
 const run = promisify(execFile)
 

@@ -1,7 +1,11 @@
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { guardSessionStore } from '../../src/security/guarded-session-store.ts'
-import { DEFAULT_MAX_SESSION_BYTES, MAX_SESSION_ID_BYTES, type SessionStore } from '../../src/security/session-store.ts'
+import { guardSessionStore } from '../../src/security/resumption/guarded-session-store.ts'
+import {
+  DEFAULT_MAX_SESSION_BYTES,
+  MAX_SESSION_ID_BYTES,
+  type SessionStore,
+} from '../../src/security/resumption/session-store.ts'
 import { systemClock } from '../../src/shared/system-clock.driver.ts'
 import { SzmqError } from '../../src/shared/errors.ts'
 

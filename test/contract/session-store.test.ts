@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createMemorySessionStore } from '../../src/security/memory-session-store.ts'
-import { openSqliteSessionStore } from '../../src/security/sqlite-session-store.driver.ts'
+import { createMemorySessionStore } from '../../src/security/resumption/memory-session-store.ts'
+import { openSqliteSessionStore } from '../../src/security/resumption/sqlite-session-store.driver.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { describeSessionStoreContract, type StoreUnderTest } from './session-store.contract.ts'
 

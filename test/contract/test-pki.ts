@@ -1,4 +1,4 @@
-import { parseX509Credentials, type X509Credentials } from '../../src/security/x509-credentials.ts'
+import { parseX509Credentials, type X509Credentials } from '../../src/security/credentials/x509-credentials.ts'
 import {
   createCrl,
   createDevelopmentCa,
@@ -6,7 +6,7 @@ import {
   issueCertificate,
   type CertificateRequest,
   type DevelopmentCa,
-} from '../../src/security/pki.driver.ts'
+} from '../../src/security/pki/pki.driver.ts'
 
 const DAY_MS = 86_400_000
 

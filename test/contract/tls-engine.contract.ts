@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { X509Credentials } from '../../src/security/x509-credentials.ts'
+import type { X509Credentials } from '../../src/security/credentials/x509-credentials.ts'
 import type { TlsEngineFactory, TlsEvent } from '../../src/security/tls-engine.ts'
 import { isSzmqErrorCode, SzmqError, type SzmqErrorCode } from '../../src/shared/errors.ts'
 import { EnginePair } from './engine-pair.ts'

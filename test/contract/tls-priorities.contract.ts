@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TlsEngineFactory } from '../../src/security/tls-engine.ts'
 import type { TlsOptions } from '../../src/security/tls-options.ts'
-import type { X509Credentials } from '../../src/security/x509-credentials.ts'
+import type { X509Credentials } from '../../src/security/credentials/x509-credentials.ts'
 import { EnginePair } from './engine-pair.ts'
 import { createOpensslPki, type TestKey } from './openssl-pki.ts'
 

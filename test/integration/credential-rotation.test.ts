@@ -6,17 +6,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { CredentialCandidate } from '../../src/security/credential-candidate.ts'
-import type { CredentialFiles } from '../../src/security/credential-files.driver.ts'
-import { CredentialReader, READ_DEADLINE_MS } from '../../src/security/credential-reader.driver.ts'
-import type { CredentialEvent } from '../../src/security/credential-source.ts'
-import { MAX_CREDENTIAL_FILE_BYTES } from '../../src/security/credential-texts.driver.ts'
+import type { CredentialCandidate } from '../../src/security/credentials/credential-candidate.ts'
+import type { CredentialFiles } from '../../src/security/credentials/credential-files.driver.ts'
+import { CredentialReader, READ_DEADLINE_MS } from '../../src/security/credentials/credential-reader.driver.ts'
+import type { CredentialEvent } from '../../src/security/credentials/credential-source.ts'
+import { MAX_CREDENTIAL_FILE_BYTES } from '../../src/security/credentials/credential-texts.driver.ts'
 import {
   watchCredentials,
   type CredentialWatchOptions,
   type WatchedCredentials,
-} from '../../src/security/credential-watch.driver.ts'
-import { createEngineFactorySource } from '../../src/security/engine-factory-source.ts'
+} from '../../src/security/credentials/credential-watch.driver.ts'
+import { createEngineFactorySource } from '../../src/security/credentials/engine-factory-source.ts'
 import { createOpensslEngineFactory } from '../../src/security/openssl-engine.driver.ts'
 import {
   createCrl,
@@ -25,10 +25,10 @@ import {
   type CertificateRequest,
   type DevelopmentCa,
   type IssuedCertificate,
-} from '../../src/security/pki.driver.ts'
-import { createTicketKeys } from '../../src/security/ticket-keys.ts'
+} from '../../src/security/pki/pki.driver.ts'
+import { createTicketKeys } from '../../src/security/resumption/ticket-keys.ts'
 import type { TlsFacts } from '../../src/security/tls-engine.ts'
-import { parseX509Credentials, type X509Credentials } from '../../src/security/x509-credentials.ts'
+import { parseX509Credentials, type X509Credentials } from '../../src/security/credentials/x509-credentials.ts'
 import { SzmqError } from '../../src/shared/errors.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { EnginePair } from '../contract/engine-pair.ts'
@@ -541,7 +541,7 @@ describe('watchCredentials', () => {
 
   it('does not keep the process alive', async () => {
     const files = await deploy()
-    const module = new URL('../../src/security/credential-watch.driver.ts', import.meta.url).href
+    const module = new URL('../../src/security/credentials/credential-watch.driver.ts', import.meta.url).href
     const code = `
       import { watchCredentials } from ${JSON.stringify(module)}
       const watch = await watchCredentials(${JSON.stringify(files)}, { onEvent: () => {} })

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadCredentials } from '../../src/security/credential-files.driver.ts'
-import { issueInPki } from '../../src/security/pki-issue.driver.ts'
-import { listPki } from '../../src/security/pki-listing.driver.ts'
+import { loadCredentials } from '../../src/security/credentials/credential-files.driver.ts'
+import { issueInPki } from '../../src/security/pki/issue.driver.ts'
+import { listPki } from '../../src/security/pki/listing.driver.ts'
 import { filesOf, MAIN, modeOf, run, szmq, szmqProcess, TSX } from '../support/szmq-command.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -103,7 +103,7 @@ describe('docs/pki.md', () => {
 
 /** A process that issues again and again, killed when the folder changes for the `hit`-th time. */
 async function killAtWork(folder: string, hit: number): Promise<void> {
-  const module = new URL('../../src/security/pki-issue.driver.ts', import.meta.url).href
+  const module = new URL('../../src/security/pki/issue.driver.ts', import.meta.url).href
   const script = `import { issueInPki } from ${JSON.stringify(module)}
     for (;;) await issueInPki({ folder: ${JSON.stringify(folder)}, name: 'n', force: true })`
   const watcher = watch(folder)

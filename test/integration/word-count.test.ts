@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Counter, Reader } from '../../examples/word-count/actors.ts'
 import { cutBetweenWords } from '../../examples/word-count/words.ts'
 import { startSystem } from '../../src/index.ts'
-import { createDevelopmentCa, issueCertificate } from '../../src/security/pki.driver.ts'
+import { createDevelopmentCa, issueCertificate } from '../../src/security/pki/pki.driver.ts'
 
 const MAIN = fileURLToPath(new URL('../../build/examples/word-count/main.js', import.meta.url))
 let folder: string

@@ -1,7 +1,11 @@
 import './seed.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeKeptSession, encodeKeptSession, MAX_KEPT_CERTIFICATES } from '../../src/security/client-session.codec.ts'
+import {
+  decodeKeptSession,
+  encodeKeptSession,
+  MAX_KEPT_CERTIFICATES,
+} from '../../src/security/resumption/client-session.codec.ts'
 
 describe('what a client keeps of a session', () => {
   it('comes back as it was', () => {

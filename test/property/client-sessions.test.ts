@@ -1,7 +1,7 @@
 import './seed.ts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { ClientSessions, type ClientSession } from '../../src/security/client-sessions.ts'
+import { ClientSessions, type ClientSession } from '../../src/security/resumption/client-sessions.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 const PEERS = 4

@@ -1,7 +1,7 @@
 import './seed.ts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { guardSessionStore } from '../../src/security/guarded-session-store.ts'
+import { guardSessionStore } from '../../src/security/resumption/guarded-session-store.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 import { ScriptedSessionStore, type Behaviour } from '../support/scripted-session-store.ts'
 

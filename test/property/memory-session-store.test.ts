@@ -1,7 +1,7 @@
 import './seed.ts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createMemorySessionStore } from '../../src/security/memory-session-store.ts'
+import { createMemorySessionStore } from '../../src/security/resumption/memory-session-store.ts'
 import { FakeClock } from '../../src/testing/fake-clock.ts'
 
 const IDS = 7

@@ -5,9 +5,9 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SzmqError } from '../../src/shared/errors.ts'
-import { toOpensslOptions, type OpensslOptions } from '../../src/security/openssl-priority.ts'
-import { LIST_NAMES, listNames } from '../../src/security/priority-names.ts'
-import { canonicalPriority, DEFAULT_PRIORITY, parsePriority, type Priority } from '../../src/security/priority.ts'
+import { toOpensslOptions, type OpensslOptions } from '../../src/security/openssl/priority.ts'
+import { LIST_NAMES, listNames } from '../../src/security/priority/priority-names.ts'
+import { canonicalPriority, DEFAULT_PRIORITY, parsePriority, type Priority } from '../../src/security/priority/priority.ts'
 
 const run = promisify(execFile)
 

@@ -1,9 +1,9 @@
 import './seed.ts'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HandshakeReader, readEcdheGroup, readServerHello } from '../../src/security/handshake.codec.ts'
-import { HandshakeWatch } from '../../src/security/handshake-watch.ts'
-import { MAX_RECORD_FRAGMENT_BYTES, RECORD_HEADER_BYTES, RecordSplitter } from '../../src/security/record.codec.ts'
+import { HandshakeReader, readEcdheGroup, readServerHello } from '../../src/security/records/handshake.codec.ts'
+import { HandshakeWatch } from '../../src/security/records/handshake-watch.ts'
+import { MAX_RECORD_FRAGMENT_BYTES, RECORD_HEADER_BYTES, RecordSplitter } from '../../src/security/records/record.codec.ts'
 import { SzmqError } from '../../src/shared/errors.ts'
 
 const records = fc.array(

@@ -1,7 +1,7 @@
 import './seed.ts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createTicketKeys, type TicketKeysOptions } from '../../src/security/ticket-keys.ts'
+import { createTicketKeys, type TicketKeysOptions } from '../../src/security/resumption/ticket-keys.ts'
 
 const secret = new Uint8Array(32).fill(1)
 

@@ -1,6 +1,6 @@
-import { parseX509Credentials } from '../../src/security/x509-credentials.ts'
+import { parseX509Credentials } from '../../src/security/credentials/x509-credentials.ts'
 import { createOpensslEngineFactory } from '../../src/security/openssl-engine.driver.ts'
-import { createDevelopmentCa, issueCertificate } from '../../src/security/pki.driver.ts'
+import { createDevelopmentCa, issueCertificate } from '../../src/security/pki/pki.driver.ts'
 import type { TlsEngineFactory } from '../../src/security/tls-engine.ts'
 import type { Clock } from '../../src/shared/clock.ts'
 import { SzmqError } from '../../src/shared/errors.ts'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { RecordSplitter } from '../../src/security/record.codec.ts'
+import { RecordSplitter } from '../../src/security/records/record.codec.ts'
 import type { Way } from '../contract/engine-pair.ts'
 
 /** What may become of one TLS record on its way. */

@@ -1,4 +1,4 @@
-import type { SessionStore } from '../../src/security/session-store.ts'
+import type { SessionStore } from '../../src/security/resumption/session-store.ts'
 import type { Clock } from '../../src/shared/clock.ts'
 
 /** How a store behaves in one call. */

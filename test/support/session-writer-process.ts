@@ -1,4 +1,4 @@
-import { openSqliteSessionStore } from '../../src/security/sqlite-session-store.driver.ts'
+import { openSqliteSessionStore } from '../../src/security/resumption/sqlite-session-store.driver.ts'
 
 /** A process that opens the store of file `argv[2]` and keeps `argv[4]` sessions under ids that begin with `argv[3]`, as fast as it can. */
 

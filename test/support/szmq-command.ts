@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { runCommand, type ExitCode } from '../../src/cli/program.ts'
-import type { CredentialFiles } from '../../src/security/credential-files.driver.ts'
+import type { CredentialFiles } from '../../src/security/credentials/credential-files.driver.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 export const MAIN = join(root, 'src/cli/main.ts')

@@ -1,5 +1,5 @@
-import { HandshakeReader } from '../handshake.codec.ts'
-import { byteAt, CONTENT_TYPE, RecordSplitter } from '../record.codec.ts'
+import { HandshakeReader } from '../records/handshake.codec.ts'
+import { byteAt, CONTENT_TYPE, RecordSplitter } from '../records/record.codec.ts'
 
 /** Version and random in front of the session id (RFC 5246 §7.4.1.2). */
 const SESSION_ID_AT = 34

@@ -1,4 +1,4 @@
-import { byteAt, uint16At } from '../record.codec.ts'
+import { byteAt, uint16At } from '../records/record.codec.ts'
 
 const SUPPORTED_VERSIONS = 43
 

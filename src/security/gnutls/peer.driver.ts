@@ -2,7 +2,13 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { messageOf, SzmqError } from '../../shared/errors.ts'
 import { findRefusal } from '../authorize.ts'
 import { ANONYMOUS, type PeerIdentity } from '../identity.ts'
-import { carriesName, findDateProblem, toCertificateError, toPeerIdentity, toWrongNameError } from '../peer-certificate.ts'
+import {
+  carriesName,
+  findDateProblem,
+  toCertificateError,
+  toPeerIdentity,
+  toWrongNameError,
+} from '../credentials/peer-certificate.ts'
 import { CRD, CRT, CTYPE, DT_KEY_PURPOSE_OID } from './constants.ts'
 import { toVerdict } from './certificate-verdict.ts'
 import { readDatum, takeDatum } from './memory.driver.ts'

@@ -1,6 +1,6 @@
 import { SzmqError } from '../../shared/errors.ts'
-import type { Credentials } from '../credentials.ts'
-import { DEFAULT_PRIORITY } from '../priority.ts'
+import type { Credentials } from '../credentials/credentials.ts'
+import { DEFAULT_PRIORITY } from '../priority/priority.ts'
 import type { TlsOptions } from '../tls-options.ts'
 
 type Version = 'TLSv1.2' | 'TLSv1.3'

@@ -1,11 +1,11 @@
 import { createHash, hkdfSync } from 'node:crypto'
 import { systemClock } from '../../shared/system-clock.driver.ts'
 import { systemRandom } from '../../shared/system-random.driver.ts'
-import { decodeKeptSession, encodeKeptSession, type KeptSession } from '../client-session.codec.ts'
-import { clientSessionKey, ClientSessions } from '../client-sessions.ts'
-import type { GuardedSessionStore } from '../guarded-session-store.ts'
-import { MAX_SESSION_LIFETIME_MS } from '../session-store.ts'
-import { createTicketKeys, generateTicketSecret, type TicketKeys } from '../ticket-keys.ts'
+import { decodeKeptSession, encodeKeptSession, type KeptSession } from '../resumption/client-session.codec.ts'
+import { clientSessionKey, ClientSessions } from '../resumption/client-sessions.ts'
+import type { GuardedSessionStore } from '../resumption/guarded-session-store.ts'
+import { MAX_SESSION_LIFETIME_MS } from '../resumption/session-store.ts'
+import { createTicketKeys, generateTicketSecret, type TicketKeys } from '../resumption/ticket-keys.ts'
 import { DEFAULT_SESSION_LIFETIME_MS, type TlsOptions, type TlsResumption } from '../tls-options.ts'
 
 /** Length of `gnutls_session_ticket_enable_server`'s key. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { SzmqError } from '../../shared/errors.ts'
-import { SrpCredentials, type SrpVerifier } from '../srp-credentials.ts'
+import { SrpCredentials, type SrpVerifier } from '../credentials/srp-credentials.ts'
 import { requireSuccess } from './check.driver.ts'
 import type { GnutlsLibrary } from './library.driver.ts'
 import { readDatum, takeOwnDatum, toDatum } from './memory.driver.ts'

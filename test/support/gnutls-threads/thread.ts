@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createGnutlsEngineFactory } from '../../../src/security/gnutls-engine.driver.ts'
-import { PskCredentials } from '../../../src/security/psk-credentials.ts'
+import { PskCredentials } from '../../../src/security/credentials/psk-credentials.ts'
 import type { TlsEngine } from '../../../src/security/tls-engine.ts'
 
 /** How a thread with live sessions ends. */
