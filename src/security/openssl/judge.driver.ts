@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { messageOf, SzmqError } from '../../shared/errors.ts'
 import { findRefusal } from '../authorize.ts'
@@ -19,6 +19,7 @@ export class OpensslJudge {
   readonly #settings: OpensslSettings
   readonly #psk: PskExchange | undefined
   readonly #remembered: X509Certificate | undefined
+  #shown: X509Certificate | undefined
   #identity: PeerIdentity | undefined
 
   /**
@@ -38,7 +39,9 @@ export class OpensslJudge {
 
   /** What the peer showed, now or when the session began. */
   get certificate(): X509Certificate | undefined {
-    return readCertificate(this.#socket) ?? (this.#socket.isSessionReused() ? this.#remembered : undefined)
+    // Asked once: a client gets an answer only once (seen with Node 20.20), and Node's other way to ask takes longer than a signature.
+    this.#shown ??= this.#socket.getPeerX509Certificate()
+    return this.#shown ?? (this.#socket.isSessionReused() ? this.#remembered : undefined)
   }
 
   /** Who the peer is, once it was found good. */
@@ -95,12 +98,6 @@ export class OpensslJudge {
     if (refusal === undefined) this.#identity = identity
     return refusal ?? identity
   }
-}
-
-/** Not `getPeerX509Certificate()`: a client gets an answer from that only once (seen with Node 20.20). */
-function readCertificate(socket: TLSSocket): X509Certificate | undefined {
-  const shown: { readonly raw?: Buffer } | null = socket.getPeerCertificate()
-  return shown?.raw === undefined ? undefined : new X509Certificate(shown.raw)
 }
 
 /**

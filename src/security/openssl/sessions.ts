@@ -15,6 +15,7 @@ export class OpensslSessions {
   readonly #sessions: ClientSessions
   readonly #key: string
   readonly #lifetimeMs: number
+  #parsed: X509Certificate | undefined
 
   /** @param lifetimeMs for each: Node does not tell what the server promised */
   constructor(sessions: ClientSessions, key: string, lifetimeMs: number) {
@@ -29,7 +30,7 @@ export class OpensslSessions {
     const data = Buffer.from(taken.data)
     try {
       const end = LENGTH_BYTES + data.readUInt32BE()
-      const certificate = new X509Certificate(data.subarray(LENGTH_BYTES, end))
+      const certificate = this.#parse(data.subarray(LENGTH_BYTES, end))
       const session = data.subarray(end)
       // Which holds it too. Another certificate would name another peer.
       return session.includes(certificate.raw) ? { certificate, session } : undefined
@@ -37,6 +38,12 @@ export class OpensslSessions {
       // Not one of ours: a full handshake then.
       return undefined
     }
+  }
+
+  /** The peer of a factory seldom changes its certificate. */
+  #parse(raw: Buffer): X509Certificate {
+    if (this.#parsed?.raw.equals(raw) !== true) this.#parsed = new X509Certificate(raw)
+    return this.#parsed
   }
 
   /** @param version as Node names it; of another one nothing is kept */

@@ -192,7 +192,7 @@ describe('the tables', () => {
 
 describe('docs/priority.md', () => {
   /** The cells of each table row whose first cell is a name in code. */
-  const rows = readFileSync(new URL('../../../docs/priority.md', import.meta.url), 'utf8')
+  const rows = readFileSync(new URL('../../../../docs/priority.md', import.meta.url), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('| `'))
     .map((line) =>
@@ -237,7 +237,7 @@ describe('docs/priority.md', () => {
   })
 
   it('names the ciphers, MACs and key exchanges that are no error, in order', () => {
-    const text = readFileSync(new URL('../../../docs/priority.md', import.meta.url), 'utf8')
+    const text = readFileSync(new URL('../../../../docs/priority.md', import.meta.url), 'utf8')
     for (const table of [OPENSSL_CIPHERS, OPENSSL_MACS]) expect(text).toContain(`\`${Object.keys(table).join(' ')}\``)
     for (const keyExchange of Object.keys(OPENSSL_KEY_EXCHANGES))
       expect(text).toMatch(new RegExp(`[` + '`' + ` ]${keyExchange}[` + '`' + ` ]`))
