@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { messageOf, SzmqError } from '../shared/errors.ts'
+import { addBridgeCommand } from './bridge-command.ts'
 import { addPkiCommand } from './pki-command.ts'
 import { createPainter, printable, type Terminal } from './terminal.ts'
 
@@ -31,6 +32,7 @@ function createProgram(version: string, terminal: Terminal): Command {
     .helpCommand(false)
     .addHelpText('after', '\nExample:\n  szmq pki init && szmq pki issue node-a')
   addPkiCommand(program, terminal)
+  addBridgeCommand(program, terminal)
   configure(program, terminal)
   return program
 }

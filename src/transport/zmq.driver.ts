@@ -153,6 +153,59 @@ export async function bindRouter(
 
 export function connectDealer(endpoint: string, options: LinkSocketOptions, listener: LinkSocketListener): LinkSocket {
   const socket = new Dealer({ ...socketOptions(options), reconnectInterval: 50, reconnectMaxInterval: 2_000 })
+  connectOrClose(socket, endpoint)
+  return linkSocket(socket, listener)
+}
+
+/** A DEALER that waits: it is written and read one message at a time, so whoever is slow slows the other end. Connects once. */
+export interface PacedDealer {
+  /** Settles once ZeroMQ took the message, by reference. One at a time. Rejected when the socket closes. */
+  send(parts: readonly Uint8Array[]): Promise<void>
+  /** The next message, all its parts; undefined once closed. One call at a time. */
+  receive(): Promise<readonly Uint8Array[] | undefined>
+  close(): void
+}
+
+/**
+ * @param onConnection Later: `ready`: a ZeroMQ peer answered. `failed`: nobody did, somebody else did, or the connection broke; close the
+ *   socket then.
+ * @throws ERR_SZMQ_INVALID_ENDPOINT, or zeromq's own error when the process may open no more sockets
+ */
+export function connectPacedDealer(
+  endpoint: string,
+  options: LinkSocketOptions,
+  onConnection: (event: 'ready' | 'failed') => void,
+): PacedDealer {
+  const socket = new Dealer({ ...socketOptions(options), sendTimeout: -1, reconnectInterval: 60_000 })
+  // Before it connects: what happens while nobody watches is never told.
+  socket.events.on('handshake', () => {
+    onConnection('ready')
+  })
+  for (const event of ['disconnect', 'connect:retry', 'handshake:error:protocol', 'handshake:error:other'] as const) {
+    socket.events.on(event, () => {
+      onConnection('failed')
+    })
+  }
+  connectOrClose(socket, endpoint)
+  closeAtExit(socket)
+  return {
+    send: (parts) => socket.send(parts as Uint8Array[]),
+    async receive() {
+      try {
+        return await socket.receive()
+      } catch (error) {
+        if (socket.closed) return undefined
+        throw error
+      }
+    },
+    close() {
+      openLinkSockets.delete(socket)
+      closeOnce(socket)
+    },
+  }
+}
+
+function connectOrClose(socket: Dealer, endpoint: string): void {
   try {
     socket.connect(endpoint)
   } catch (error) {
@@ -163,7 +216,6 @@ export function connectDealer(endpoint: string, options: LinkSocketOptions, list
       { cause: error },
     )
   }
-  return linkSocket(socket, listener)
 }
 
 function socketOptions({ highWaterMark, maxPartBytes }: LinkSocketOptions) {
