@@ -22,7 +22,6 @@ export interface SessionEffects {
   release(): void
   reportClosed(): void
   reportFailed(error: ErrorReference): void
-  transition(chart: ChartName, from: string, to: string): void
 }
 
 export type ChartName = 'session' | 'handshake' | 'reset' | 'bye'
@@ -127,30 +126,58 @@ export function createSessionActor(
   effects: SessionEffects,
   defer: (effect: () => void) => void,
 ): SessionActor {
-  const states = new Map<ChartName, string>()
-  const actor = createActor(wiredSessionMachine, {
-    id: 'session',
-    input,
-    clock,
-    inspect: (inspected) => {
-      if (inspected.type !== '@xstate.snapshot' || !('value' in inspected.snapshot)) return
-      const id = 'id' in inspected.actorRef ? inspected.actorRef.id : undefined
-      if (!isChartName(id)) return
-      const to = stateName(inspected.snapshot.value)
-      const from = inspected.event.type === 'xstate.init' ? '' : (states.get(id) ?? '')
-      if (from === to) return
-      states.set(id, to)
-      defer(() => {
-        effects.transition(id, from, to)
-      })
-    },
-  })
+  const actor = createActor(wiredSessionMachine, { id: 'session', input, clock })
   WIRINGS.set(actor.system, { effects, defer, random })
   return actor
 }
 
-function isChartName(id: unknown): id is ChartName {
-  return id === 'session' || id === 'handshake' || id === 'reset' || id === 'bye'
+const INNER_CHARTS = ['handshake', 'reset', 'bye'] as const
+
+/**
+ * Tells how the charts moved, by looking at them after each event: xstate's own inspection costs more than the transitions themselves. A chart
+ * that began and ended between two looks is told as one step.
+ */
+export class ChartWatch {
+  readonly #session: SessionActor
+  readonly #report: (chart: ChartName, from: string, to: string) => void
+  readonly #watched = new Map<ChartName, Watched>()
+
+  constructor(session: SessionActor, report: (chart: ChartName, from: string, to: string) => void) {
+    this.#session = session
+    this.#report = report
+    const { value } = session.getSnapshot()
+    this.#watched.set('session', { actor: session, value, name: stateName(value) })
+  }
+
+  look(): void {
+    const snapshot = this.#session.getSnapshot()
+    // The inner ones first: what they ended with is why the outer one moved.
+    for (const chart of INNER_CHARTS) {
+      const actor = snapshot.children[chart] ?? this.#watched.get(chart)?.actor
+      if (actor !== undefined) this.#lookAt(chart, actor)
+    }
+    this.#lookAt('session', this.#session)
+  }
+
+  #lookAt(chart: ChartName, actor: InnerActor): void {
+    const { value } = actor.getSnapshot()
+    const before = this.#watched.get(chart)
+    if (before?.actor === actor && before.value === value) return
+    const to = stateName(value)
+    const from = before?.actor === actor ? before.name : ''
+    this.#watched.set(chart, { actor, value, name: to })
+    if (from !== to) this.#report(chart, from, to)
+  }
+}
+
+interface InnerActor {
+  getSnapshot(): { readonly value: unknown }
+}
+
+interface Watched {
+  readonly actor: InnerActor
+  readonly value: unknown
+  readonly name: string
 }
 
 /** `{ running: { exchange: 'negotiating', refusal: 'unheard' } }` → `running.exchange.negotiating running.refusal.unheard` */

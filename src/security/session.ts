@@ -5,7 +5,7 @@ import type { Random } from '../shared/random.ts'
 import type { ErrorReference } from './error-reference.ts'
 import { encodeInnerFrame, InnerFrameDecoder, type InnerFrame } from './inner-frame.codec.ts'
 import { DEFAULT_SESSION_LIMITS, resolveLimits, type SessionLimits } from './limits.ts'
-import { createSessionActor, type SessionActor, type SessionEffects } from './session-charts.ts'
+import { ChartWatch, createSessionActor, type SessionActor, type SessionEffects } from './session-charts.ts'
 import type { SessionEvent, SessionStatus } from './session-status.ts'
 import type { SessionMachineEvent } from './session.machine.ts'
 import { identityDigest, type PeerIdentity } from './identity.ts'
@@ -33,6 +33,7 @@ export class Session {
   readonly #clock: Clock
   readonly #listener: (event: SessionEvent) => void
   readonly #chart: SessionActor
+  readonly #watch: ChartWatch
 
   #engine: TlsEngine | undefined
   #decoder: InnerFrameDecoder
@@ -74,6 +75,7 @@ export class Session {
     )
     this.#chart.start()
     this.#effects.length = 0
+    this.#watch = new ChartWatch(this.#chart, (chart, from, to) => this.#listener({ kind: 'transition', chart, from, to }))
   }
 
   get status(): SessionStatus {
@@ -208,6 +210,7 @@ export class Session {
   }
 
   #runEffects(): void {
+    this.#watch.look()
     for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) effect()
   }
 
@@ -361,7 +364,6 @@ export class Session {
       release: () => this.#dropEngine(),
       reportClosed: () => this.#listener({ kind: 'closed' }),
       reportFailed: (error) => this.#listener({ kind: 'failed', error: asError(error) }),
-      transition: (chart, from, to) => this.#listener({ kind: 'transition', chart, from, to }),
     }
   }
 }
