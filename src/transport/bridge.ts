@@ -124,7 +124,8 @@ export class BridgeConnection {
     if (this.#phase === 'closed' || this.#hasToolEnded) return
     this.#hasToolEnded = true
     this.#firstEnd ??= 'tool.ended'
-    if (this.#phase === 'connecting') this.#close('tool.ended')
+    // TLS servers do not speak first: who asked nothing gets no answer.
+    if (this.#bytesToServer === 0 && this.#bytesToTool === 0) this.#close('tool.ended')
     else this.#moved()
   }
 
