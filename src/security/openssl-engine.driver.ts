@@ -110,7 +110,7 @@ class OpensslEngine implements TlsEngine {
         ? connectOver(wire, this.#settings, psk, offered?.session)
         : acceptOver(wire, this.#settings, { psk, database: this.#database })
     this.#socket = socket
-    this.#judge = new OpensslJudge(socket, this.#settings, { psk, remembered: offered?.certificate })
+    this.#judge = new OpensslJudge(socket, this.#settings, { psk, remembered: offered?.known })
     this.#keepSessions(socket)
     socket.on('keylog', (line: Buffer) => {
       this.#keepAlertSecret(line.toString('latin1'))
@@ -323,7 +323,7 @@ class OpensslEngine implements TlsEngine {
     if (this.#sessionsSeen >= MAX_SESSIONS_PER_CONNECTION) return
     this.#sessionsSeen += 1
     const certificate = this.#judge?.certificate
-    if (certificate !== undefined) this.#settings.sessions?.remember(socket.getProtocol(), { certificate, session })
+    if (certificate !== undefined) this.#settings.sessions?.remember(socket.getProtocol(), certificate, session)
   }
 
   /** Our own verdict, of which OpenSSL knows nothing: its held flight is thrown away and an alert goes out in its place. */

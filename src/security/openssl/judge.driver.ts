@@ -1,16 +1,11 @@
 import type { X509Certificate } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { messageOf, SzmqError } from '../../shared/errors.ts'
 import { findRefusal } from '../authorize.ts'
 import { ANONYMOUS, type PeerIdentity } from '../identity.ts'
 import type { OpensslSettings } from './settings.driver.ts'
-import {
-  carriesName,
-  findDateProblem,
-  toCertificateError,
-  toPeerIdentity,
-  toWrongNameError,
-} from '../credentials/peer-certificate.ts'
+import { carriesName, findDateProblem, toCertificateError, toWrongNameError } from '../credentials/peer-certificate.ts'
+import { keepCertificate, knowCertificate, type KnownCertificate } from '../credentials/known-certificates.ts'
 import type { PskExchange } from '../credentials/psk-exchange.ts'
 
 /** Judges the peer of one handshake, outside OpenSSL's own stack, and keeps the verdict. */
@@ -18,8 +13,8 @@ export class OpensslJudge {
   readonly #socket: TLSSocket
   readonly #settings: OpensslSettings
   readonly #psk: PskExchange | undefined
-  readonly #remembered: X509Certificate | undefined
-  #shown: X509Certificate | undefined
+  readonly #remembered: KnownCertificate | undefined
+  #shown: KnownCertificate | undefined
   #identity: PeerIdentity | undefined
 
   /**
@@ -29,7 +24,7 @@ export class OpensslJudge {
   constructor(
     socket: TLSSocket,
     settings: OpensslSettings,
-    { psk, remembered }: { readonly psk: PskExchange | undefined; readonly remembered: X509Certificate | undefined },
+    { psk, remembered }: { readonly psk: PskExchange | undefined; readonly remembered: KnownCertificate | undefined },
   ) {
     this.#socket = socket
     this.#settings = settings
@@ -39,8 +34,11 @@ export class OpensslJudge {
 
   /** What the peer showed, now or when the session began. */
   get certificate(): X509Certificate | undefined {
-    // Asked once: a client gets an answer only once (seen with Node 20.20), and Node's other way to ask takes longer than a signature.
-    this.#shown ??= this.#socket.getPeerX509Certificate()
+    return this.#known?.certificate
+  }
+
+  get #known(): KnownCertificate | undefined {
+    this.#shown ??= readCertificate(this.#socket)
     return this.#shown ?? (this.#socket.isSessionReused() ? this.#remembered : undefined)
   }
 
@@ -53,8 +51,8 @@ export class OpensslJudge {
   look(): SzmqError | undefined {
     if (this.#identity !== undefined) return undefined
     try {
-      const { certificate } = this
-      return certificate === undefined ? undefined : this.#judgeCertificate(certificate)
+      const known = this.#known
+      return known === undefined ? undefined : this.#judgeCertificate(known)
     } catch (cause) {
       // A peer chose these bytes, and nobody above would catch the exception: it would end the process.
       const text = `the peer's certificate cannot be judged: ${messageOf(cause)}`
@@ -81,7 +79,8 @@ export class OpensslJudge {
     return this.#psk?.explain(error, this.#settings.role) ?? error
   }
 
-  #judgeCertificate(certificate: X509Certificate): SzmqError | undefined {
+  #judgeCertificate(known: KnownCertificate): SzmqError | undefined {
+    const { certificate } = known
     const now = new Date()
     const reason = readVerdict(this.#socket) ?? findDateProblem(certificate, now)
     if (reason !== undefined) return toCertificateError(reason, certificate, now)
@@ -89,8 +88,10 @@ export class OpensslJudge {
     if (role === 'client' && serverName !== undefined && !carriesName(certificate, serverName)) {
       return toWrongNameError(certificate, serverName)
     }
-    const admitted = this.#admit(toPeerIdentity(certificate))
-    return admitted instanceof SzmqError ? admitted : undefined
+    const admitted = this.#admit(known.identity)
+    if (admitted instanceof SzmqError) return admitted
+    keepCertificate(known)
+    return undefined
   }
 
   #admit(identity: PeerIdentity): PeerIdentity | SzmqError {
@@ -98,6 +99,12 @@ export class OpensslJudge {
     if (refusal === undefined) this.#identity = identity
     return refusal ?? identity
   }
+}
+
+/** The bytes only: `getPeerX509Certificate()` answers a client once (seen with Node 20.20), and parses the chain behind it anew each time. */
+function readCertificate(socket: TLSSocket): KnownCertificate | undefined {
+  const shown: { readonly raw?: Buffer } | null = TLSSocket.prototype.getPeerCertificate.call(socket, false)
+  return shown?.raw === undefined ? undefined : knowCertificate(shown.raw)
 }
 
 /**

@@ -1,9 +1,10 @@
-import { X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
+import { knowCertificate, type KnownCertificate } from '../credentials/known-certificates.ts'
 import type { ClientSessions } from '../resumption/client-sessions.ts'
 
 /** A session of OpenSSL's, and the certificate that the server showed when it began. */
 export interface OpensslSession {
-  readonly certificate: X509Certificate
+  readonly known: KnownCertificate
   readonly session: Buffer
 }
 
@@ -15,7 +16,6 @@ export class OpensslSessions {
   readonly #sessions: ClientSessions
   readonly #key: string
   readonly #lifetimeMs: number
-  #parsed: X509Certificate | undefined
 
   /** @param lifetimeMs for each: Node does not tell what the server promised */
   constructor(sessions: ClientSessions, key: string, lifetimeMs: number) {
@@ -30,24 +30,18 @@ export class OpensslSessions {
     const data = Buffer.from(taken.data)
     try {
       const end = LENGTH_BYTES + data.readUInt32BE()
-      const certificate = this.#parse(data.subarray(LENGTH_BYTES, end))
+      const known = knowCertificate(data.subarray(LENGTH_BYTES, end))
       const session = data.subarray(end)
       // Which holds it too. Another certificate would name another peer.
-      return session.includes(certificate.raw) ? { certificate, session } : undefined
+      return session.includes(known.certificate.raw) ? { known, session } : undefined
     } catch {
       // Not one of ours: a full handshake then.
       return undefined
     }
   }
 
-  /** The peer of a factory seldom changes its certificate. */
-  #parse(raw: Buffer): X509Certificate {
-    if (this.#parsed?.raw.equals(raw) !== true) this.#parsed = new X509Certificate(raw)
-    return this.#parsed
-  }
-
   /** @param version as Node names it; of another one nothing is kept */
-  remember(version: string | null, { certificate, session }: OpensslSession): void {
+  remember(version: string | null, certificate: X509Certificate, session: Buffer): void {
     if (version !== 'TLSv1.2' && version !== 'TLSv1.3') return
     const length = Buffer.alloc(LENGTH_BYTES)
     length.writeUInt32BE(certificate.raw.length)

@@ -1,4 +1,4 @@
-import { constants, createHash } from 'node:crypto'
+import { constants, createHash, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { messageOf, SzmqError } from '../../shared/errors.ts'
 import { systemClock } from '../../shared/system-clock.driver.ts'
@@ -12,6 +12,7 @@ import { resolveOpensslTerms } from './terms.ts'
 import { OpensslTickets } from './ticket-keys.driver.ts'
 import { readBlocks } from '../credentials/pem.ts'
 import type { PskCredentials } from '../credentials/psk-credentials.ts'
+import type { X509Credentials } from '../credentials/x509-credentials.ts'
 import { MAX_SESSION_LIFETIME_MS } from '../resumption/session-store.ts'
 import { createTicketKeys, generateTicketSecret } from '../resumption/ticket-keys.ts'
 import { DEFAULT_SESSION_LIFETIME_MS, type Authorize, type TlsOptions } from '../tls-options.ts'
@@ -94,7 +95,7 @@ function buildContext(
     return createSecureContext({
       // An empty list would mean: the CAs of the web.
       ca: trust?.caPem ?? [],
-      ...(own === undefined ? {} : { cert: own.certificatePem, key: own.revealPrivateKeyPem() }),
+      ...(own === undefined ? {} : { cert: chainOf(own), key: own.revealPrivateKeyPem() }),
       // One by one: of a text with several lists Node reads the first.
       ...(trust?.crlPem === undefined ? {} : { crl: [...readBlocks(trust.crlPem, 'X509 CRL')] }),
       minVersion,
@@ -142,6 +143,18 @@ function sessionContextOf(
 ): string {
   const shown = own === undefined ? undefined : identityDigest(own.identity)
   return shortDigest(['szmq', trust?.fingerprint, shown, clientCertificate ?? 'required', alpn, ...terms])
+}
+
+/**
+ * With its issuer behind it. Left to itself OpenSSL puts the same chain together for each handshake, and verifies each signature of it.
+ */
+function chainOf({ certificatePem, certificate, trust }: X509Credentials): string {
+  if (readBlocks(certificatePem, 'CERTIFICATE').length > 1) return certificatePem
+  const issuer = readBlocks(trust.caPem, 'CERTIFICATE').find((block) => {
+    const ca = new X509Certificate(block)
+    return certificate.checkIssued(ca) && !ca.raw.equals(certificate.raw)
+  })
+  return issuer === undefined ? certificatePem : `${certificatePem.trimEnd()}\n${issuer}\n`
 }
 
 /** 32 characters, as long as OpenSSL lets a context be. */
