@@ -3,6 +3,9 @@ import { connect, type ConnectionOptions } from 'node:tls'
 import { inspect } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createOpensslEngineFactory, type OpensslEngineOptions } from '../../src/security/openssl-engine.driver.ts'
+import { INSECURE_ANONYMOUS } from '../../src/security/credentials/credentials.ts'
+import { RawPublicKeyCredentials } from '../../src/security/credentials/raw-public-key-credentials.ts'
+import { SrpCredentials } from '../../src/security/credentials/srp-credentials.ts'
 import { RecordSplitter } from '../../src/security/records/record.codec.ts'
 import type { TlsEvent } from '../../src/security/tls-engine.ts'
 import type { SzmqErrorCode } from '../../src/shared/errors.ts'
@@ -254,6 +257,23 @@ describe('openssl engine', () => {
         pair.destroy()
       }
       rehearsal.destroy()
+    })
+  })
+
+  describe('credentials of another engine', () => {
+    it.each([
+      ['SRP', SrpCredentials.client({ username: 'ann', password: 'secret' })],
+      ['anonymous', INSECURE_ANONYMOUS],
+    ] as const)('%s: an error names the gnutls engine', (_what, credentials) => {
+      expect(() => createOpensslEngineFactory({ role: 'client', credentials })).toThrow(/use the gnutls engine/)
+    })
+
+    it('raw public keys: an error names the gnutls engine', () => {
+      const credentials = new RawPublicKeyCredentials({
+        privateKey: pki.nodeA.revealPrivateKeyPem(),
+        trustedKeys: [String(pki.nodeB.certificate.publicKey.export({ type: 'spki', format: 'pem' }))],
+      })
+      expect(() => createOpensslEngineFactory({ role: 'client', credentials })).toThrow(/use the gnutls engine/)
     })
   })
 
