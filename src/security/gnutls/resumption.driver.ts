@@ -1,4 +1,5 @@
 import { createHash, hkdfSync } from 'node:crypto'
+import { equalBytes } from '../../shared/bytes.ts'
 import { systemClock } from '../../shared/system-clock.driver.ts'
 import { systemRandom } from '../../shared/system-random.driver.ts'
 import { decodeKeptSession, encodeKeptSession, type KeptSession } from '../resumption/client-session.codec.ts'
@@ -10,8 +11,8 @@ import { DEFAULT_SESSION_LIFETIME_MS, type TlsOptions, type TlsResumption } from
 
 /** Length of `gnutls_session_ticket_enable_server`'s key. */
 const MASTER_KEY_BYTES = 64
-/** In front of what a database keeps: whose it is. */
-const MARK_BYTES = 16
+/** SHA-256 in front of what a database keeps. */
+const SEAL_BYTES = 32
 
 /** How the sessions of one factory are resumed. */
 export interface GnutlsResumption {
@@ -19,7 +20,7 @@ export interface GnutlsResumption {
   /** Servers: for tickets; undefined for none. A secret. */
   readonly ticketKey: Uint8Array | undefined
   /** Servers: sessions by id. */
-  readonly database: MarkedStore | undefined
+  readonly database: SealedStore | undefined
   /** Clients: the sessions of the one peer that the factory is for. */
   readonly sessions: PeerSessions | undefined
 }
@@ -45,7 +46,7 @@ export function resolveResumption(
   return {
     lifetimeMs,
     ticketKey: ticketKeys === false ? undefined : deriveKey(ticketKeys, digest),
-    database: store === undefined ? undefined : new MarkedStore(store, digest.subarray(0, MARK_BYTES), lifetimeMs),
+    database: store === undefined ? undefined : new SealedStore(store, digest, lifetimeMs),
     sessions: undefined,
   }
 }
@@ -58,30 +59,40 @@ function deriveKey(keys: TicketKeys, digest: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', keys.revealGnutlsMasterKey(), digest, 'szmq gnutls tickets 1', MASTER_KEY_BYTES))
 }
 
-/** A store whose sessions carry the mark of the terms they began under: those of others count as absent. */
-export class MarkedStore {
+/**
+ * A store whose sessions carry a digest of the terms they began under, of their id and of themselves: those of others, and damaged ones, count as
+ * absent. GnuTLS itself reads whatever looks like a session of its own, and ends the process over some that were damaged. The digest has no key:
+ * who writes into the database of his own will says who a client is, unless the store is under a cipher.
+ */
+export class SealedStore {
   readonly #store: GuardedSessionStore
-  readonly #mark: Buffer
+  readonly #terms: Uint8Array
   readonly #lifetimeMs: number
 
-  constructor(store: GuardedSessionStore, mark: Buffer, lifetimeMs: number) {
+  constructor(store: GuardedSessionStore, terms: Uint8Array, lifetimeMs: number) {
     this.#store = store
-    this.#mark = mark
+    this.#terms = terms
     this.#lifetimeMs = lifetimeMs
   }
 
   /** Never rejects; settles in time. */
   async get(id: Uint8Array): Promise<Uint8Array | undefined> {
     const kept = await this.#store.get(id)
-    return kept !== undefined && this.#mark.equals(kept.subarray(0, MARK_BYTES)) ? kept.subarray(MARK_BYTES) : undefined
+    if (kept === undefined) return undefined
+    const session = kept.subarray(SEAL_BYTES)
+    return equalBytes(kept.subarray(0, SEAL_BYTES), this.#seal(id, session)) ? session : undefined
   }
 
   set(id: Uint8Array, session: Uint8Array): void {
-    this.#store.set(id, Buffer.concat([this.#mark, session]), { expiresInMs: this.#lifetimeMs })
+    this.#store.set(id, Buffer.concat([this.#seal(id, session), session]), { expiresInMs: this.#lifetimeMs })
   }
 
   delete(id: Uint8Array): void {
     this.#store.delete(id)
+  }
+
+  #seal(id: Uint8Array, session: Uint8Array): Uint8Array {
+    return createHash('sha256').update(this.#terms).update(Uint8Array.of(id.length)).update(id).update(session).digest()
   }
 }
 
