@@ -79,6 +79,11 @@ export class Callbacks {
     }
   }
 
+  /** Is GnuTLS on the stack? */
+  get isInUse(): boolean {
+    return this.#active !== undefined
+  }
+
   /** Gives the C functions back. No session of this thread may be used after it. */
   unregister(): void {
     for (const pointer of this.#pointers.values()) this.#library.koffi.unregister(pointer)

@@ -60,6 +60,8 @@ export class GnutlsThread {
   }
 
   #end(): void {
+    // `process.exit()` in a function of the options: GnuTLS stands on what would be freed, and goes on when this returns.
+    if (this.callbacks.isInUse) return
     // The youngest first: sessions stand on credentials.
     for (const id of [...this.#frees.keys()].toReversed()) this.free(id)
     this.callbacks.unregister()
