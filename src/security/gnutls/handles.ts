@@ -44,6 +44,9 @@ export const FORBIDDEN_FUNCTIONS: ReadonlySet<string> = new Set([
   'gnutls_srp_free_server_credentials',
   'gnutls_anon_free_client_credentials',
   'gnutls_anon_free_server_credentials',
+  'gnutls_dh_params_deinit',
+  'gnutls_transport_set_int2',
+  'gnutls_transport_set_fastopen',
   'gnutls_transport_set_ptr',
   'gnutls_transport_set_ptr2',
 ])

@@ -24,7 +24,7 @@ export interface GnutlsLibrary {
   find<const Prototype extends string>(prototype: Prototype): CFunction<Prototype>
   /** Does this version export it? */
   has(name: string): boolean
-  /** The address of exported data. */
+  /** The address of exported data; found once. */
   symbol(name: string): Pointer
   /** `memcpy` between C and JavaScript: ten times as fast as a view of C's memory. */
   readonly copy: (to: Uint8Array | Pointer, from: Uint8Array | Pointer, bytes: number) => void
@@ -48,8 +48,9 @@ function load(): GnutlsLibrary {
   const library = openLibrary(koffi)
   declareTypes(koffi)
   const found = new Map<string, (...args: readonly CValue[]) => unknown>()
+  const symbols = new Map<string, Pointer>()
   const find = <const Prototype extends string>(prototype: Prototype): CFunction<Prototype> => {
-    const known = found.get(prototype) ?? declare(library, prototype)
+    const known = found.get(prototype) ?? declare(koffi, library, prototype)
     found.set(prototype, known)
     // The compiler reads the same text that koffi reads.
     return known as CFunction<Prototype>
@@ -76,7 +77,11 @@ function load(): GnutlsLibrary {
     fn: Object.fromEntries(entries) as unknown as GnutlsFunctions,
     find,
     has: (name) => has(library, name),
-    symbol: (name) => symbolOf(library, name),
+    symbol: (name) => {
+      const known = symbols.get(name) ?? symbolOf(library, name)
+      symbols.set(name, known)
+      return known
+    },
     copy,
   }
 }
@@ -181,14 +186,35 @@ function nameOf(prototype: string): string {
   return /(gnutls_\w+)\s*\(/.exec(prototype)?.[1] ?? prototype
 }
 
-function declare(library: NativeLibrary, prototype: string): (...args: readonly CValue[]) => unknown {
+function declare(koffi: Koffi, library: NativeLibrary, prototype: string): (...args: readonly CValue[]) => unknown {
   try {
-    return library.func(prototype)
+    return FUNCTION_VARIABLES.has(nameOf(prototype)) ? declareVariable(koffi, library, prototype) : library.func(prototype)
   } catch (cause) {
     const text = `GnuTLS has no "${prototype}" here, or this is no C prototype (${messageOf(cause)}): copy it from the manual of your version`
     throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', text, { cause })
   }
 }
+
+/** What looks like a function in the manual and is a variable that holds one: called as it lies, it would end the process. */
+const FUNCTION_VARIABLES: ReadonlySet<string> = new Set([
+  'gnutls_malloc',
+  'gnutls_secure_malloc',
+  'gnutls_calloc',
+  'gnutls_realloc',
+  'gnutls_free',
+  'gnutls_strdup',
+])
+
+function declareVariable(koffi: Koffi, library: NativeLibrary, prototype: string): (...args: readonly CValue[]) => unknown {
+  const name = nameOf(prototype)
+  declaredVariables += 1
+  const type = koffi.proto(prototype.replace(name, `szmq_${name}_${declaredVariables}`))
+  const pointer: Pointer = koffi.decode(library.symbol(name), 'void *')
+  return (...args) => koffi.call(pointer, type, ...args)
+}
+
+/** koffi keeps each name of a prototype for ever. */
+let declaredVariables = 0
 
 function has(library: NativeLibrary, name: string): boolean {
   try {

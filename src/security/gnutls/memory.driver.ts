@@ -95,11 +95,17 @@ function release(library: GnutlsLibrary, pointer: Pointer): void {
   library.koffi.call(functionAt(library, 'gnutls_free'), FREE(library), pointer)
 }
 
-/** `gnutls_malloc` and `gnutls_free` are variables that hold functions. */
+/**
+ * `gnutls_malloc` and `gnutls_free` are variables that hold functions. Looked up once: koffi ends the process if its thread is terminated in the
+ * midst of a look-up.
+ */
 function functionAt(library: GnutlsLibrary, name: 'gnutls_malloc' | 'gnutls_free'): Pointer {
-  const pointer: Pointer = library.koffi.decode(library.symbol(name), 'void *')
+  const pointer: Pointer = allocators.get(name) ?? library.koffi.decode(library.symbol(name), 'void *')
+  allocators.set(name, pointer)
   return pointer
 }
+
+const allocators = new Map<string, Pointer>()
 
 type Prototype = ReturnType<GnutlsLibrary['koffi']['proto']>
 
