@@ -38,12 +38,17 @@ export function encodePipeHead(head: PipeHead): Uint8Array {
   return bytes
 }
 
-/** @returns the head and the batch behind it, which aliases `bytes`. */
+/**
+ * @returns the head and the batch behind it, which aliases `bytes`.
+ * @throws ERR_SZMQ_MALFORMED_MESSAGE
+ */
 export function decodePipeHead(bytes: Uint8Array): { readonly head: PipeHead; readonly batch: Uint8Array } {
   const kind = KINDS[bytes[0] ?? -1]
   if (kind === 'local') return { head: LOCAL, batch: bytes.subarray(1) }
-  const end = kind === 'toNode' ? 3 + (bytes[2] ?? 0) : LINK_HEAD_BYTES
-  if (kind === undefined || end > bytes.length) throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'a batch without a head')
+  const nodeBytes = kind === 'toNode' ? (bytes[2] ?? 0) : 0
+  const end = kind === 'toNode' ? 3 + nodeBytes : LINK_HEAD_BYTES
+  if (kind === undefined || end > bytes.length || nodeBytes > MAX_NODE_BYTES)
+    throw new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'a batch without a head')
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, end)
   const batch = bytes.subarray(end)
   const thread = bytes[1] as number

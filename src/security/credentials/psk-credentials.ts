@@ -37,7 +37,8 @@ export class PskCredentials {
   private constructor(input: PskClientInput | PskServerInput) {
     if ('identity' in input) {
       this.identity = input.identity
-      this.#key = input.key.slice()
+      // Not `slice`: that of a Buffer is no copy.
+      this.#key = new Uint8Array(input.key)
     } else {
       this.hint = input.hint
       this.#keyOf = input.keyOf

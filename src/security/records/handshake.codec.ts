@@ -117,7 +117,8 @@ export class HandshakeReader {
       messages.push(toMessage(type, rest.subarray(HANDSHAKE_HEADER_BYTES, end)))
       rest = rest.subarray(end)
     }
-    this.#held = rest.slice()
+    // Not `slice`: that of a Buffer would hold on to the whole record.
+    this.#held = new Uint8Array(rest)
     return messages
   }
 }
