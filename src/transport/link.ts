@@ -400,7 +400,8 @@ export class Link {
   #awaitHeartbeat(): void {
     const { heartbeatMs, silenceMs } = this.#limits
     const now = this.#clock.now()
-    const delayMs = Math.max(0, Math.min(heartbeatMs, this.#lastReceived + silenceMs - now))
+    // At least one: what is left of the silence may be less than the clock can tell, and a timer for now would never see it pass.
+    const delayMs = Math.max(1, Math.min(heartbeatMs, this.#lastReceived + silenceMs - now))
     this.#heartbeatDueAt = now + delayMs
     this.#heartbeat = this.#clock.setTimeout(this.#onHeartbeat, delayMs)
   }

@@ -335,6 +335,17 @@ describe('a silent peer', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
+  it('is lost at silenceMs also on a clock whose fractions round', () => {
+    // Found by `npm run simulate -- --seed 96`: what was left of the silence was rounded to nothing while the silence itself was rounded
+    // below its limit, so one timer for now followed the other for ever.
+    const clock = new FakeClock()
+    clock.advance(170 / 7)
+    const { peer, down } = start({ heartbeatMs: 1_000, silenceMs: 1_000 }, clock)
+    peer.open()
+    clock.advance(1_002)
+    expect(down()).toHaveLength(1)
+  })
+
   it('is lost as well when it never says hello', () => {
     const clock = new FakeClock()
     const { peer, down } = start({ silenceMs: 3_000 }, clock)
