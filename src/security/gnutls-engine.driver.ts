@@ -34,6 +34,7 @@ import { giveDatum, lendDatum, readDatum, sizeOfDatum, takeDatum, takeOwnDatum, 
 import { placeOfChangeCipherSpec } from './gnutls/message-order.ts'
 import { GnutlsJudge } from './gnutls/peer.driver.ts'
 import type { CArguments, CResult, Datum, Pointer } from './gnutls/prototype.ts'
+import { requireStackRoom } from './gnutls/stack-room.ts'
 import {
   listCredentials,
   resolveGnutlsSettings,
@@ -165,6 +166,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   }
 
   start(): void {
+    requireStackRoom()
     if (this.#phase === 'dead') return
     if (this.#phase !== 'new') throw invalidState('start() was called twice: make a new engine for each handshake')
     this.#phase = 'handshaking'
@@ -173,6 +175,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   }
 
   receive(ciphertext: Uint8Array): void {
+    requireStackRoom()
     if (this.#phase === 'new' || !this.#isAlive()) return
     this.#input.put(ciphertext)
     if (!this.#isWaitingForSession(ciphertext)) this.#advance()
@@ -194,6 +197,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
 
   exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array {
     requireExportLength(length)
+    requireStackRoom()
     if (this.#phase !== 'open' && this.#phase !== 'closed')
       throw invalidState(`keying material is there between "secure" and the end, not in phase "${this.#phase}"`)
     const { fn } = this.#settings.thread.library
@@ -211,6 +215,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   }
 
   rekey(): boolean {
+    requireStackRoom()
     const { fn } = this.#settings.thread.library
     if (this.#phase !== 'open' || !this.#isTls13()) return false
     this.#encryptPending()
@@ -222,6 +227,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   }
 
   close(): void {
+    requireStackRoom()
     if (this.#phase !== 'open') {
       if (this.#phase === 'new' || this.#phase === 'handshaking') this.destroy()
       return
@@ -638,6 +644,7 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
       throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', text)
     }
     const call = this.#settings.thread.library.find(prototype)
+    requireStackRoom()
     try {
       return this.#call(() => call(...args))
     } catch (cause) {

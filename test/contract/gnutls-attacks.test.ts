@@ -98,6 +98,13 @@ describe('gnutls engine under attack', () => {
     }, 30_000)
   })
 
+  describe('a call at the end of the stack', () => {
+    // A callback that cannot begin has no result: GnuTLS took what lay there for one and read for ever, and the process hung.
+    it('throws a RangeError, and nothing is lost', async () => {
+      expect(await runChild(['deep'])).toEqual({ code: 0, signal: null, complaints: '' })
+    }, 30_000)
+  })
+
   function makeEngine(): GnutlsTlsEngine {
     const factory: GnutlsEngineFactory = createGnutlsEngineFactory({ role: 'client', credentials: pki.nodeA })
     return factory(() => {})
