@@ -2,6 +2,7 @@ import type { Clock, TimerHandle } from '../shared/clock.ts'
 import { SzmqError } from '../shared/errors.ts'
 import type { BridgeLimits } from './bridge-limits.ts'
 import { decodeFrame, encodeFrame, type Frame, type SessionId } from './frame.codec.ts'
+import { HelloMemory } from './hello-memory.ts'
 
 /**
  * Why a connection is over.
@@ -65,6 +66,7 @@ export class BridgeConnection {
   #firstEnd: BridgeEnd | undefined
   #nextOut = 0
   #nextIn = 0
+  readonly #hello = new HelloMemory()
   readonly #held = { tool: 0, server: 0 }
   readonly #isHeld = { tool: true, server: true }
   #bytesToServer = 0
@@ -108,6 +110,7 @@ export class BridgeConnection {
     this.#bytesToServer += bytes.length
     const sequence = this.#nextOut
     this.#nextOut += 1
+    this.#hello.keep({ sequence, bytes })
     this.#pace('tool')
     const parts = encodeFrame({ kind: 'tls', from: 'client', sessionId: this.#id, epoch: EPOCH, sequence, bytes })
     this.#output({ kind: 'send', parts })
@@ -137,11 +140,10 @@ export class BridgeConnection {
   /** One ZeroMQ message, all its parts. Never throws for what is in it. */
   fromServer(parts: readonly Uint8Array[]): void {
     const frame = parts.length === 2 ? decodeFrame(parts[0], parts[1]) : decodeFrame(undefined, undefined)
-    if (this.#phase !== 'open' || !this.#isOurs(frame)) this.#framesDropped += 1
-    else if (frame.kind === 'reset') this.#end()
-    else if (frame.sequence < this.#nextIn) this.#framesDropped += 1
-    else if (frame.sequence > this.#nextIn) this.#close('stream.broken')
-    else this.#take(frame.bytes)
+    const isOurs = this.#phase === 'open' && this.#isOurs(frame)
+    if (isOurs && frame.kind === 'tls') this.#takeTls(frame.sequence, frame.bytes)
+    else if (isOurs && frame.kind === 'reset') this.#end()
+    else this.#framesDropped += 1
   }
 
   /** TCP took `length` bytes for the tool. */
@@ -153,11 +155,31 @@ export class BridgeConnection {
     this.#close('stopped')
   }
 
-  #isOurs(frame: Frame | SzmqError): frame is Frame {
+  /** The server is under load and wants to hear the hello again before it begins. */
+  #sayAgain(cookie: Uint8Array): void {
+    const frames = this.#nextIn === 0 ? this.#hello.answer(cookie) : []
+    if (frames.length === 0) this.#framesDropped += 1
+    for (const { sequence, bytes } of frames) {
+      const sender = { from: 'client', sessionId: this.#id, epoch: EPOCH } as const
+      const parts = encodeFrame(
+        sequence === 0 ? { kind: 'hello', ...sender, cookie, bytes } : { kind: 'tls', ...sender, sequence, bytes },
+      )
+      this.#held.tool += parts[1].length
+      this.#output({ kind: 'send', parts })
+    }
+    this.#pace('tool')
+  }
+
+  #isOurs(frame: Frame | SzmqError): frame is Exclude<Frame, { readonly from: 'client' }> {
     return !(frame instanceof SzmqError) && frame.from === 'server' && frame.sessionId === this.#id && frame.epoch === EPOCH
   }
 
-  #take(bytes: Uint8Array): void {
+  #takeTls(sequence: number, bytes: Uint8Array): void {
+    if (sequence > this.#nextIn) return this.#close('stream.broken')
+    if (sequence < this.#nextIn) {
+      this.#framesDropped += 1
+      return
+    }
     this.#nextIn += 1
     this.#held.server += bytes.length
     this.#bytesToTool += bytes.length
