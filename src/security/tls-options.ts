@@ -1,3 +1,4 @@
+import { SzmqError } from '../shared/errors.ts'
 import type { ClientSessions } from './resumption/client-sessions.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import type { GuardedSessionStore } from './resumption/guarded-session-store.ts'
@@ -7,7 +8,10 @@ import type { TicketKeys } from './resumption/ticket-keys.ts'
 /** What every TLS engine takes. Each engine refuses with an error that names the other one what it cannot do. */
 export interface TlsOptions {
   readonly role: 'client' | 'server'
-  /** One, or several of different kinds: what both sides can do and prefer decides. */
+  /**
+   * One, or several of different kinds: what both sides can do and prefer decides. X.509 credentials bring their own trust, so an `X509Trust`
+   * beside them is refused.
+   */
   readonly credentials: Credentials | readonly Credentials[]
   /**
    * For clients: the DNS name, IP address or URI that the server's certificate must carry as subject alternative name. A DNS name is
@@ -25,7 +29,7 @@ export interface TlsOptions {
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
   /** Narrows the priority. Default: `TLSv1.3`. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
-  /** The application protocol. If given, a peer that does not agree to it is refused. */
+  /** The application protocol, 1 to 255 bytes. If given, a peer that does not agree to it is refused. */
   readonly alpn?: string | undefined
   /** The last word on a peer, see {@link Authorize}. */
   readonly authorize?: Authorize | undefined
@@ -53,9 +57,66 @@ export interface TlsResumption {
   readonly ticketKeys?: TicketKeys | false | undefined
   /** Clients: where sessions and tickets are kept. Default: in this factory. */
   readonly sessions?: ClientSessions | undefined
-  /** Servers: how long a session may be resumed, in milliseconds. Default: 2 h; RFC 8446 allows no more than 7 days. */
+  /** How long a server lets a session be resumed, and a client keeps one, in milliseconds. Default: 2 h; more than 7 days counts as 7 (RFC 8446). */
   readonly lifetimeMs?: number | undefined
 }
 
 /** How long a session may be resumed unless told otherwise. */
 export const DEFAULT_SESSION_LIFETIME_MS = 2 * 3_600_000
+
+/**
+ * Looks at what every engine relies on, before a TLS library sees it: from some of it the libraries end the process, and from a misspelt
+ * `clientCertificate` they would ask for none.
+ *
+ * @throws ERR_SZMQ_INVALID_ARGUMENT naming the option, what was given and what to give
+ */
+export function requireTlsOptions(options: TlsOptions): void {
+  const { role, serverName, clientCertificate, minVersion, maxVersion, alpn, resumption } = options
+  requireOneOf('role', role, ['client', 'server'])
+  requireOneOf('clientCertificate', clientCertificate ?? 'required', ['required', 'optional', 'none'])
+  for (const [name, version] of Object.entries({ minVersion, maxVersion }))
+    if (version !== undefined) requireOneOf(name, version, ['TLSv1.2', 'TLSv1.3'])
+  if (serverName !== undefined && !/^[\x21-\x7e]{1,2048}$/.test(serverName)) {
+    throw invalid(
+      `serverName ${JSON.stringify(serverName)} is no DNS name, IP address or URI: write international names in ASCII (xn--…)`,
+    )
+  }
+  if (alpn !== undefined && (alpn === '' || Buffer.byteLength(alpn) > MAX_ALPN_BYTES))
+    throw invalid(`alpn has ${Buffer.byteLength(alpn)} bytes: give the name of a protocol, 1 to ${MAX_ALPN_BYTES} bytes`)
+  const lifetimeMs = resumption === false ? undefined : resumption?.lifetimeMs
+  if (lifetimeMs !== undefined && !(lifetimeMs > 0))
+    throw invalid(`resumption.lifetimeMs is ${lifetimeMs}: give a positive number of milliseconds`)
+  requireCredentials(role, [options.credentials].flat())
+}
+
+/** RFC 7301 §3.1. */
+const MAX_ALPN_BYTES = 255
+
+/** A TLS library takes the one side's for the other's, and reads what is not there. */
+function requireCredentials(role: TlsOptions['role'], list: readonly Credentials[]): void {
+  for (const credentials of list) {
+    const side = sideOf(credentials)
+    if (side !== undefined && side !== role)
+      throw invalid(`the ${credentials.kind} credentials are those of a ${side}, and this is a ${role}: make them for it`)
+  }
+  const kinds = list.map(({ kind }) => (kind === 'x509Trust' ? 'x509' : kind))
+  const twice = kinds.find((kind, at) => kinds.indexOf(kind) !== at)
+  if (twice === undefined) return
+  throw invalid(
+    `two credentials of kind ${twice}: give one; X.509 credentials bring the CAs and revocation lists along that they trust`,
+  )
+}
+
+function sideOf(credentials: Credentials): TlsOptions['role'] | undefined {
+  if (credentials.kind === 'psk') return credentials.identity === undefined ? 'server' : 'client'
+  if (credentials.kind === 'srp') return credentials.username === undefined ? 'server' : 'client'
+  return undefined
+}
+
+function requireOneOf(name: string, value: string, expected: readonly string[]): void {
+  if (!expected.includes(value)) throw invalid(`${name} is ${JSON.stringify(value)}: give one of ${expected.join(', ')}`)
+}
+
+function invalid(text: string): SzmqError {
+  return new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', text)
+}

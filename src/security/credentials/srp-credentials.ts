@@ -1,7 +1,12 @@
 import { SzmqError } from '../../shared/errors.ts'
+import { ignoreRejection } from '../ignore-rejection.ts'
 
 /** Longest SRP user name and password in bytes (UTF-8). */
 export const MAX_SRP_TEXT_BYTES = 255
+/** The groups that are taken, by the size of their prime in bits. */
+export const SRP_GROUP_BITS = [2048, 3072, 4096] as const
+/** Longest salt in bytes: what TLS has room for (RFC 5054 §2.5.3). */
+const MAX_SALT_BYTES = 255
 
 export interface SrpClientInput {
   readonly username: string
@@ -13,7 +18,7 @@ export interface SrpVerifier {
   readonly salt: Uint8Array
   readonly verifier: Uint8Array
   /** Size of the group's prime, as in RFC 5054 appendix A. */
-  readonly groupBits: 2048 | 3072 | 4096
+  readonly groupBits: (typeof SRP_GROUP_BITS)[number]
 }
 
 export interface SrpServerInput {
@@ -55,15 +60,33 @@ export class SrpCredentials {
     return this.#password
   }
 
-  /** The secret of a user who knocks at this server. */
+  /**
+   * The secret of a user who knocks at this server.
+   *
+   * @throws ERR_SZMQ_BAD_CREDENTIALS if what `verifierOf` gave is no verifier
+   */
   revealVerifier(username: string): SrpVerifier | undefined {
-    return isText(username) ? this.#verifierOf?.(username) : undefined
+    const verifier = isText(username) ? this.#verifierOf?.(username) : undefined
+    ignoreRejection(verifier)
+    if (verifier !== undefined) requireVerifier(verifier)
+    return verifier
   }
 
   /** What may be shown. */
   toJSON(): { readonly kind: 'srp'; readonly username: string | undefined } {
     return { kind: this.kind, username: this.username }
   }
+}
+
+function requireVerifier({ salt, verifier, groupBits }: SrpVerifier): void {
+  const isSalt = salt instanceof Uint8Array && salt.length > 0 && salt.length <= MAX_SALT_BYTES
+  const isVerifier = verifier instanceof Uint8Array && verifier.length > 0 && verifier.length * 8 <= groupBits
+  if (isSalt && isVerifier && SRP_GROUP_BITS.includes(groupBits)) return
+  const seen = 'verifierOf did not give undefined or an SRP verifier'
+  throw new SzmqError(
+    'ERR_SZMQ_BAD_CREDENTIALS',
+    `${seen}: keep what createSrpVerifier makes, and give that at once, not as a promise`,
+  )
 }
 
 function isText(text: string): boolean {

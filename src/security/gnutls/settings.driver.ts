@@ -5,7 +5,7 @@ import { identityDigest } from '../identity.ts'
 import type { PskCredentials } from '../credentials/psk-credentials.ts'
 import type { RawPublicKeyCredentials } from '../credentials/raw-public-key-credentials.ts'
 import type { SrpCredentials, SrpVerifier } from '../credentials/srp-credentials.ts'
-import type { TlsOptions } from '../tls-options.ts'
+import { requireTlsOptions, type TlsOptions } from '../tls-options.ts'
 import type { X509Credentials } from '../credentials/x509-credentials.ts'
 import type { X509Trust } from '../credentials/x509-trust.ts'
 import { make, requireSuccess } from './check.driver.ts'
@@ -68,7 +68,7 @@ export interface SharedNatives {
 
 /** @throws as `createGnutlsEngineFactory` */
 export function resolveGnutlsSettings(options: GnutlsEngineOptions): GnutlsSettings {
-  requireName(options.serverName)
+  requireTlsOptions(options)
   const proofs = sortCredentials(options.credentials)
   const priority = toPriorityText(options, proofs.kinds)
   const thread = threadOf()
@@ -353,10 +353,4 @@ export function listCredentials({ certificate, psk, srp, anonymous }: SharedNati
 
 function wipe(bytes: Uint8Array | Pointer | null): void {
   if (bytes instanceof Uint8Array) bytes.fill(0)
-}
-
-function requireName(serverName: string | undefined): void {
-  if (serverName === undefined || /^[\x21-\x7e]{1,2048}$/.test(serverName)) return
-  const text = `serverName ${JSON.stringify(serverName)} is no DNS name, IP address or URI: write international names in ASCII (xn--…)`
-  throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', text)
 }

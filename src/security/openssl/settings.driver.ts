@@ -15,7 +15,7 @@ import type { PskCredentials } from '../credentials/psk-credentials.ts'
 import type { X509Credentials } from '../credentials/x509-credentials.ts'
 import { MAX_SESSION_LIFETIME_MS } from '../resumption/session-store.ts'
 import { createTicketKeys, generateTicketSecret } from '../resumption/ticket-keys.ts'
-import { DEFAULT_SESSION_LIFETIME_MS, type Authorize, type TlsOptions } from '../tls-options.ts'
+import { DEFAULT_SESSION_LIFETIME_MS, requireTlsOptions, type Authorize, type TlsOptions } from '../tls-options.ts'
 
 export interface OpensslEngineOptions extends TlsOptions {
   /** OpenSSL cipher list, in place of what the priority says. */
@@ -45,7 +45,7 @@ export interface OpensslSettings {
 /** @throws as `createOpensslEngineFactory` */
 export function resolveOpensslSettings(options: OpensslEngineOptions): OpensslSettings {
   const { role, serverName, alpn, authorize, clientCertificate = 'required', insecureKeyLog } = options
-  requireName(serverName)
+  requireTlsOptions(options)
   const proofs = sortProofs(options.credentials)
   if (insecureKeyLog !== undefined) {
     process.emitWarning('szmq writes TLS secrets to a key log: whoever reads it reads all traffic', 'SecurityWarning')
@@ -160,10 +160,4 @@ function chainOf({ certificatePem, certificate, trust }: X509Credentials): strin
 /** 32 characters, as long as OpenSSL lets a context be. */
 function shortDigest(parts: readonly (string | undefined)[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
-}
-
-function requireName(serverName: string | undefined): void {
-  if (serverName === undefined || /^[\x21-\x7e]{1,2048}$/.test(serverName)) return
-  const text = `serverName ${JSON.stringify(serverName)} is no DNS name, IP address or URI: write international names in ASCII (xn--…)`
-  throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', text)
 }
