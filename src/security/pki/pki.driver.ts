@@ -148,16 +148,23 @@ function toDistinguishedName(name: string): X509.Name {
 }
 
 function toAlternativeNames({ name, dnsNames, ipAddresses = [], uris = [] }: CertificateRequest): X509.JsonGeneralName[] {
-  const wrong = ipAddresses.find((address) => isIP(address) === 0)
-  if (wrong !== undefined) {
-    throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `"${wrong}" is not an IPv4 or IPv6 address: give host names as DNS names`)
-  }
   const dns = dnsNames ?? (ipAddresses.length + uris.length === 0 ? [name] : [])
   return [
     ...dns.map((value) => ({ type: 'dns' as const, value })),
-    ...ipAddresses.map((value) => ({ type: 'ip' as const, value })),
+    ...ipAddresses.map((address) => ({ type: 'ip' as const, value: toPlainAddress(address) })),
     ...uris.map((value) => ({ type: 'url' as const, value })),
   ]
+}
+
+/** In hexadecimal throughout: of `::ffff:10.0.0.1` the library makes another address. */
+function toPlainAddress(address: string): string {
+  const family = isIP(address)
+  if (family === 4) return address
+  if (family === 6 && !address.includes('%')) return new URL(`http://[${address}]`).hostname.slice(1, -1)
+  throw new SzmqError(
+    'ERR_SZMQ_INVALID_ARGUMENT',
+    `"${address}" is not an IPv4 or IPv6 address (without a zone): give host names as DNS names`,
+  )
 }
 
 function toPem(certificate: X509.X509Certificate): string {

@@ -95,6 +95,18 @@ describe('development certificates, as the openssl command sees them', () => {
     expect(await openssl('crl', '-in', crlFile, '-noout', '-CAfile', caFile)).toMatch(/verify OK/)
   })
 
+  // The X.509 library took the last part for hexadecimal digits: a certificate for another address.
+  it('writes IPv6 addresses that end as IPv4 ones do', async () => {
+    const ca = await createDevelopmentCa({ name: 'CA' })
+    const { certificatePem } = await issueCertificate(ca, { name: 'a', ipAddresses: ['::ffff:10.0.0.1', '2001:db8::1.2.3.4'] })
+    expect(new X509Certificate(certificatePem).subjectAltName).toBe(
+      'IP Address:0:0:0:0:0:FFFF:A00:1, IP Address:2001:DB8:0:0:0:0:102:304',
+    )
+    await expect(issueCertificate(ca, { name: 'a', ipAddresses: ['fe80::1%eth0'] })).rejects.toMatchObject({
+      code: 'ERR_SZMQ_INVALID_ARGUMENT',
+    })
+  })
+
   it('are refused before they are made, for an address that is none or a CA that is unreadable', async () => {
     const ca = await createDevelopmentCa({ name: 'ca' })
     await expect(issueCertificate(ca, { name: 'a', ipAddresses: ['node-a'] })).rejects.toMatchObject({
