@@ -143,6 +143,7 @@ export class BridgeConnection {
     const isOurs = this.#phase === 'open' && this.#isOurs(frame)
     if (isOurs && frame.kind === 'tls') this.#takeTls(frame.sequence, frame.bytes)
     else if (isOurs && frame.kind === 'reset') this.#end()
+    else if (isOurs && frame.kind === 'cookie') this.#sayAgain(frame.cookie)
     else this.#framesDropped += 1
   }
 
@@ -181,6 +182,7 @@ export class BridgeConnection {
       return
     }
     this.#nextIn += 1
+    this.#hello.forget()
     this.#held.server += bytes.length
     this.#bytesToTool += bytes.length
     this.#pace('server')

@@ -15,6 +15,11 @@ export class HalfOpenTable<Session> {
     return this.#size
   }
 
+  /** How many `owner` has. */
+  countOf(owner: string): number {
+    return this.#byOwner.get(owner)?.size ?? 0
+  }
+
   /** Who has to go so that `owner` may have one more: a session, nobody, or `owner`'s newcomer itself. */
   makeRoom(
     owner: string,

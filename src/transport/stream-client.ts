@@ -1,7 +1,8 @@
 import type { SessionLimits } from '../security/limits.ts'
 import type { TlsEngineFactory } from '../security/tls-engine.ts'
+import { assertNever } from '../shared/assert-never.ts'
 import { SzmqError } from '../shared/errors.ts'
-import { decodeFrame, SESSION_ID_BYTES, sessionIdOf } from './frame.codec.ts'
+import { decodeFrame, SESSION_ID_BYTES, sessionIdOf, type Frame } from './frame.codec.ts'
 import type { ChannelListener, SecureChannel } from './secure-channel.ts'
 import { createStreamCounters, type StreamCounters } from './stream-counters.ts'
 import { StreamSession, type Envelope, type FrameOutput, type StreamDependencies } from './stream-session.ts'
@@ -54,7 +55,22 @@ export class StreamClient {
       this.#counters[frame.code === 'ERR_SZMQ_PROTOCOL_MISMATCH' ? 'unknownVersion' : 'malformed'] += 1
     } else if (frame.from === 'client') this.#counters.reflected += 1
     else if (frame.sessionId !== this.#session.id) this.#counters.otherSession += 1
-    else if (frame.kind === 'reset') this.#session.receiveReset(frame.epoch)
-    else this.#session.receiveTls(frame, NO_ENVELOPE)
+    else this.#take(frame)
+  }
+
+  #take(frame: Exclude<Frame, { readonly from: 'client' }>): void {
+    switch (frame.kind) {
+      case 'tls':
+        this.#session.receiveTls(frame, NO_ENVELOPE)
+        return
+      case 'reset':
+        this.#session.receiveReset(frame.epoch)
+        return
+      case 'cookie':
+        this.#session.receiveCookie(frame.epoch, frame.cookie)
+        return
+      default:
+        assertNever(frame)
+    }
   }
 }

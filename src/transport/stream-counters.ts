@@ -5,6 +5,8 @@ export interface StreamCounters {
   unknownVersion: number
   /** The envelope is too deep or too long. */
   oversizedEnvelope: number
+  /** More TLS bytes in one frame than `maxFrameBytes`. */
+  oversizedFrame: number
   /** A frame of our own direction came back. */
   reflected: number
   /** The frame of another session on a socket that carries one. */
@@ -23,9 +25,32 @@ export interface StreamCounters {
   unknownSession: number
   /** Late or replayed frames of a session that was closed. */
   closedSession: number
+  /** A hello, at `maxSessions`. */
   refusedSessions: number
+  /** A hello, at `maxSessionsPerPath`. */
+  refusedSessionsOfPath: number
+  /** A hello, at `maxHalfOpenSessions`, of the path that has the most. */
   refusedHalfOpen: number
+  /** A hello, at `maxHalfOpenPerPath`. */
+  refusedHalfOpenOfPath: number
+  /** A half-open session that gave way to that of another path. */
   evictedHalfOpen: number
+  /** A hello, at `maxHandshakesPerSecond`. */
+  refusedRate: number
+  /** A hello, at `maxHandshakesPerSecondOfPath`. */
+  refusedRateOfPath: number
+  /** An epoch that broke at `maxHandshakeBytes`, one way or the other. */
+  oversizedHandshake: number
+  /** Hellos that were answered by a cookie, and not taken. */
+  cookiesSent: number
+  /** Hellos that needed a cookie and got none: more than `maxCookiesPerSecond`, or shorter than a cookie. */
+  cookiesWithheld: number
+  /** Cookies that came back and are not ours, too old, or of another path, session or epoch. */
+  cookiesRefused: number
+  /** Client: hellos that were said again with the server's cookie. */
+  cookiesAnswered: number
+  /** Client: cookies that nobody asked us for, or one too many. */
+  cookiesIgnored: number
   resetsReceived: number
   resetsSent: number
   /** Not answered, for the rate limit. */
@@ -37,6 +62,7 @@ export function createStreamCounters(): StreamCounters {
     malformed: 0,
     unknownVersion: 0,
     oversizedEnvelope: 0,
+    oversizedFrame: 0,
     reflected: 0,
     otherSession: 0,
     duplicate: 0,
@@ -47,8 +73,18 @@ export function createStreamCounters(): StreamCounters {
     unknownSession: 0,
     closedSession: 0,
     refusedSessions: 0,
+    refusedSessionsOfPath: 0,
     refusedHalfOpen: 0,
+    refusedHalfOpenOfPath: 0,
     evictedHalfOpen: 0,
+    refusedRate: 0,
+    refusedRateOfPath: 0,
+    oversizedHandshake: 0,
+    cookiesSent: 0,
+    cookiesWithheld: 0,
+    cookiesRefused: 0,
+    cookiesAnswered: 0,
+    cookiesIgnored: 0,
     resetsReceived: 0,
     resetsSent: 0,
     resetsWithheld: 0,

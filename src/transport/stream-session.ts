@@ -7,8 +7,10 @@ import type { Clock } from '../shared/clock.ts'
 import type { SzmqError } from '../shared/errors.ts'
 import type { Random } from '../shared/random.ts'
 import { encodeFrame, type Frame, type SessionId } from './frame.codec.ts'
+import { HelloMemory } from './hello-memory.ts'
 import type { ChannelEvent, ChannelObservation, SecureChannel } from './secure-channel.ts'
 import type { StreamCounters } from './stream-counters.ts'
+import { DEFAULT_STREAM_LIMITS, MAX_SENT_FRAME_BYTES } from './stream-limits.ts'
 
 /** The parts in front of a frame: where the answer goes. Empty on a DEALER. */
 export type Envelope = readonly Uint8Array[]
@@ -31,6 +33,11 @@ export interface StreamSessionOptions extends SessionOptions {
   readonly id: SessionId
   readonly envelope: Envelope
   readonly counters: StreamCounters
+  /**
+   * See {@link StreamLimits}. What comes to a client is not counted: behind the server's acceptance messages may follow at once, and be here before
+   * the engine has told that the session is open.
+   */
+  readonly maxHandshakeBytes?: number
 }
 
 type TlsFrame = Extract<Frame, { readonly kind: 'tls' }>
@@ -52,7 +59,11 @@ export class StreamSession implements SecureChannel {
   readonly #report: (event: ChannelEvent) => void
   readonly #observe: ((channelId: string, observation: ChannelObservation) => void) | undefined
   readonly #session: Session
+  readonly #maxHandshakeBytes: number
+  readonly #hello = new HelloMemory()
   #epoch: number
+  /** Of this epoch, until it is open; undefined then. */
+  #handshakeBytes: { in: number; out: number } | undefined = { in: 0, out: 0 }
   #nextOut = 0
   /** undefined: this epoch is broken, nothing more of it is taken. */
   #nextIn: number | undefined = 0
@@ -63,7 +74,13 @@ export class StreamSession implements SecureChannel {
   #proven: { readonly envelope: Envelope; readonly epoch: number } | undefined
 
   constructor(
-    { id, envelope, counters, ...sessionOptions }: StreamSessionOptions,
+    {
+      id,
+      envelope,
+      counters,
+      maxHandshakeBytes = DEFAULT_STREAM_LIMITS.maxHandshakeBytes,
+      ...sessionOptions
+    }: StreamSessionOptions,
     { clock, random, observe }: StreamDependencies,
     transmit: (frame: FrameOutput) => void,
     report: (event: ChannelEvent) => void,
@@ -71,6 +88,7 @@ export class StreamSession implements SecureChannel {
     this.id = id
     this.#role = sessionOptions.role
     this.#counters = counters
+    this.#maxHandshakeBytes = maxHandshakeBytes
     this.#transmit = transmit
     this.#report = report
     this.#observe = observe
@@ -135,8 +153,21 @@ export class StreamSession implements SecureChannel {
       return this.#drop('gap')
     }
     this.#nextIn += 1
+    this.#hello.forget()
+    if (this.#role === 'server' && this.#isTooLong('in', frame.bytes)) return 'dropped'
     this.#session.receive(frame.bytes)
     return 'fed'
+  }
+
+  /** Client: a server under load, or whoever says so, wants the hello of `epoch` again with this cookie. */
+  receiveCookie(epoch: number, cookie: Uint8Array): void {
+    const frames = epoch === this.#epoch && this.#nextIn === 0 ? this.#hello.answer(cookie) : []
+    this.#counters[frames.length > 0 ? 'cookiesAnswered' : 'cookiesIgnored'] += 1
+    for (const { sequence, bytes } of frames) {
+      const sender = { from: 'client', sessionId: this.id, epoch } as const
+      if (sequence === 0) this.#emit({ kind: 'hello', ...sender, cookie, bytes }, this.#envelope)
+      else this.#emit({ kind: 'tls', ...sender, sequence, bytes }, this.#envelope)
+    }
   }
 
   /** Client: the server, or whoever says so, asks for a reset of `epoch`. */
@@ -157,13 +188,12 @@ export class StreamSession implements SecureChannel {
 
   #onSessionEvent(event: SessionEvent): void {
     switch (event.kind) {
-      case 'ciphertext': {
-        const sequence = this.#nextOut
-        this.#nextOut += 1
-        this.#emit({ kind: 'tls', ...this.#sender(event.epoch), sequence, bytes: event.bytes }, this.#envelope)
+      case 'ciphertext':
+        this.#sendTls(event.epoch, event.bytes)
         return
-      }
       case 'epoch.started':
+        this.#handshakeBytes = { in: 0, out: 0 }
+        this.#hello.begin()
         this.#epoch = event.epoch
         this.#nextOut = 0
         this.#nextIn = 0
@@ -173,6 +203,7 @@ export class StreamSession implements SecureChannel {
         this.#requestReset(event.epoch)
         return
       case 'open':
+        this.#handshakeBytes = undefined
         this.#proven = { envelope: this.#envelope, epoch: event.epoch }
         this.#report(event)
         return
@@ -190,6 +221,34 @@ export class StreamSession implements SecureChannel {
       default:
         assertNever(event)
     }
+  }
+
+  #sendTls(epoch: number, bytes: Uint8Array): void {
+    if (this.#isTooLong('out', bytes)) return
+    for (let at = 0; at < bytes.length; at += MAX_SENT_FRAME_BYTES) {
+      const piece = bytes.length <= MAX_SENT_FRAME_BYTES ? bytes : bytes.subarray(at, at + MAX_SENT_FRAME_BYTES)
+      const sequence = this.#nextOut
+      this.#nextOut += 1
+      if (this.#role === 'client') this.#hello.keep({ sequence, bytes: piece })
+      this.#emit({ kind: 'tls', ...this.#sender(epoch), sequence, bytes: piece }, this.#envelope)
+    }
+  }
+
+  /** Counts what belongs to a handshake, and breaks the epoch of one that has no end. */
+  #isTooLong(way: 'in' | 'out', bytes: Uint8Array): boolean {
+    if (this.#handshakeBytes === undefined) return false
+    this.#handshakeBytes[way] += bytes.length
+    if (this.#handshakeBytes[way] <= this.#maxHandshakeBytes) return false
+    // Once: the rest of this epoch is nobody's.
+    if (this.#nextIn !== undefined) {
+      this.#nextIn = undefined
+      this.#counters.oversizedHandshake += 1
+      const what = way === 'in' ? 'came' : 'were to leave'
+      this.#session.streamBroken(
+        `${this.#handshakeBytes[way]} bytes of a handshake ${what}, at most ${this.#maxHandshakeBytes} may`,
+      )
+    }
+    return true
   }
 
   /** To where the newest hello came from. If it was forged, the peer still is where, and in the epoch that, it proved itself. */

@@ -28,7 +28,7 @@ export async function startFrameServer(
       onRefused: () => {},
       onMessage: ([route = new Uint8Array(), header, bytes]) => {
         const frame = decodeFrame(header, bytes)
-        if (frame instanceof SzmqError || frame.kind === 'reset') throw new Error('the bridge sent what is no tls frame')
+        if (frame instanceof SzmqError || frame.kind !== 'tls') throw new Error('the bridge sent what is no tls frame')
         const session = sessions.get(frame.sessionId) ?? open(route, frame.sessionId)
         onBytes(session, frame.bytes)
       },
