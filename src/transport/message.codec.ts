@@ -1,4 +1,5 @@
-import { addExtension, Packr } from 'msgpackr'
+import { addExtension, Packr, Unpackr } from 'msgpackr'
+import noEval from 'msgpackr/unpack-no-eval'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 
 /** A list of values ⇄ bytes. Batches of messages are lists, packed in one go. */
@@ -21,6 +22,8 @@ export interface MessageCodec {
  */
 export function createMessageCodec(): MessageCodec {
   const packr = new Packr({ useRecords: true, moreTypes: true, writeFunction: refuseFunction })
+  const quick = new Unpackr(UNPACK_OPTIONS)
+  const patient = new noEval.Unpackr(UNPACK_OPTIONS)
   return {
     encode(values) {
       try {
@@ -34,18 +37,38 @@ export function createMessageCodec(): MessageCodec {
       }
     },
     decode(bytes) {
-      assertPlausible(bytes)
+      const shapes = countShapes(bytes)
+      const unpackr = shapes > MIN_QUICK_SHAPES + bytes.length / MIN_BYTES_PER_SHAPE ? patient : quick
       let values: unknown
+      let end = 0
       try {
-        values = packr.unpack(bytes)
+        // Not `unpack`: when something follows the value, its error writes out the whole of it first, which takes a big integer hours.
+        unpackr.unpackMultiple(bytes, (value: unknown, _start?: number, position = 0) => {
+          values = value
+          end = position
+          return false
+        })
       } catch (error) {
-        throw malformed(messageOf(error), error)
+        throw malformed(messageOf(error).slice(0, MAX_DETAIL_LENGTH), error)
       }
       if (!Array.isArray(values)) throw malformed(`a ${typeof values} where a list of values was expected`)
+      if (end !== bytes.length) throw malformed(`${bytes.length - end} bytes follow the list`)
       return values
     },
   }
 }
+
+/** Without references between values: with them, a few bytes become a value of any size, and a circle. */
+const UNPACK_OPTIONS = { useRecords: true, structuredClone: false } as const
+
+/**
+ * msgpackr compiles a function for each shape of objects that is used four times in a batch. That makes many objects of few shapes fast, and a
+ * batch of ever new shapes slow as nothing else. Such a one goes to the decoder that compiles nothing.
+ */
+const MIN_BYTES_PER_SHAPE = 512
+const MIN_QUICK_SHAPES = 4
+/** Of a text that may quote the bytes. */
+const MAX_DETAIL_LENGTH = 200
 
 /** Extension type of refs; msgpackr's own are letters, this one is a capital. */
 export const REF_EXTENSION = 0x53
@@ -80,7 +103,7 @@ class WrappedBytes {
 }
 
 const BYTES_EXTENSION = 0x55
-addExtension({
+addToBoth({
   Class: WrappedBytes,
   type: BYTES_EXTENSION,
   pack: ({ bytes }: WrappedBytes) => bytes,
@@ -93,7 +116,12 @@ export function registerMessageExtension<Instance>(
   constructor: new (...values: never[]) => Instance,
   { pack, unpack }: { readonly pack: (instance: Instance) => Uint8Array; readonly unpack: (bytes: Uint8Array) => Instance },
 ): void {
-  addExtension({ Class: constructor, type, pack, unpack })
+  addToBoth({ Class: constructor, type, pack, unpack })
+}
+
+function addToBoth(extension: Parameters<typeof addExtension>[0]): void {
+  addExtension(extension)
+  noEval.addExtension(extension)
 }
 
 function refuseFunction(): never {
@@ -108,9 +136,13 @@ function malformed(detail: string, cause?: unknown): SzmqError {
  * Every element that a length declares takes a byte of its own, so the declared counts add up to at most the bytes there are.
  * Checked first, because a decoder allocates what a length declares: five bytes can ask for 2³² elements, and each level of
  * nesting can ask again.
+ *
+ * @returns how many shapes of objects are defined
+ * @throws ERR_SZMQ_MALFORMED_MESSAGE
  */
-function assertPlausible(bytes: Uint8Array): void {
+function countShapes(bytes: Uint8Array): number {
   let declared = 0
+  let shapes = 0
   let at = 0
   while (at < bytes.length) {
     const token = bytes[at] as number
@@ -126,7 +158,9 @@ function assertPlausible(bytes: Uint8Array): void {
       if (token >= 0xdc) elements = token >= 0xde ? 2 * length : length
       const fixedBytes = FIXED_BYTES[token - 0xc0] as number
       const isExtension = (token >= 0xc7 && token <= 0xc9) || (token >= 0xd4 && token <= 0xd8)
-      if (isExtension && !OPAQUE_EXTENSIONS.has(bytes[at + 1 + lengthBytes] ?? 0)) skip = 1 + lengthBytes + 1
+      const extension = isExtension ? (bytes[at + 1 + lengthBytes] ?? 0) : undefined
+      if (extension === SHAPE_EXTENSION) shapes += 1
+      if (extension !== undefined && !OPAQUE_EXTENSIONS.has(extension)) skip = 1 + lengthBytes + 1
       else skip = 1 + lengthBytes + fixedBytes + (token >= 0xdc ? 0 : length)
     }
     declared += elements
@@ -134,7 +168,10 @@ function assertPlausible(bytes: Uint8Array): void {
     at += skip
   }
   if (at !== bytes.length) throw malformed(`it is cut ${at - bytes.length} bytes short`)
+  return shapes
 }
+
+const SHAPE_EXTENSION = 0x72
 
 /** Extensions whose bytes are not read as values: refs, bytes, big integers, typed arrays, time stamps. Into all others we look. */
 const OPAQUE_EXTENSIONS: ReadonlySet<number> = new Set([REF_EXTENSION, BYTES_EXTENSION, 0x42, 0x74, 0xff])
