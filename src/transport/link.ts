@@ -234,7 +234,8 @@ export class Link {
         this.#facts = { facts: event.facts, handshakeMs: this.#facts?.handshakeMs ?? event.handshakeMs }
         this.#isHeldBack = false
         this.#put(encodeLinkMessage({ kind: 'hello', ...this.#local, link: this.#id, receivedUpTo: this.#receivedUpTo }))
-        if (this.#heartbeat === undefined) this.#awaitHeartbeat()
+        // The channel may have broken while it took the hello.
+        if (this.#heartbeat === undefined && !this.#isOver) this.#awaitHeartbeat()
         return
       case 'message':
         this.#lastReceived = this.#clock.now()
