@@ -34,7 +34,9 @@ export function requireSzmqError(thrown: unknown): SzmqError {
 
 /** For features: the same for every number, name and place. */
 export function kindOf(outcome: unknown): string {
-  return outcome instanceof SzmqError ? `${outcome.code} ${outcome.message.replaceAll(/[^a-z ]+/gi, '').slice(0, 40)}` : 'ok'
+  if (!(outcome instanceof SzmqError)) return 'ok'
+  const words = outcome.message.replaceAll(/"[^"]*"|'[^']*'/g, '').replaceAll(/[^a-z ]+/gi, '')
+  return `${outcome.code} ${words.slice(0, 40)}`
 }
 
 /** How much a decoded value holds, about: elements, and bytes of texts and arrays. Stops counting above `most`. */

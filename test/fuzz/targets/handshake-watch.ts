@@ -41,7 +41,7 @@ export const handshakeWatchTarget: FuzzTarget = {
       const id = readHello(received)
       promiseSame(readHello([concatBytes(received)]), id, 'another slicing of a ClientHello gives another session id')
       return [
-        ...seen.messages.slice(0, 4),
+        ...seen.messages.slice(0, 4).map((message) => message.split(' ')[0] ?? ''),
         `id ${id !== undefined}`,
         `psk ${seen.isPskAccepted}`,
         `group ${seen.group !== undefined}`,
