@@ -441,13 +441,18 @@ class GnutlsEngine implements GnutlsTlsEngine, CallbackSession {
   #handshake(): void {
     const { fn } = this.#settings.thread.library
     while (this.#phase === 'handshaking') {
+      const before = this.#input.length
       const result = this.#call(() => fn.gnutls_handshake(this.handle))
       if (this.#phase !== 'handshaking') return
       if (result === E.SUCCESS) {
         this.#onHandshakeDone()
         return
       }
-      if (result === E.AGAIN && this.#refusal === undefined && this.#thrown === undefined) return
+      if (result === E.AGAIN && this.#refusal === undefined && this.#thrown === undefined) {
+        // A record with a part of a message was read: the rest may be there.
+        if (this.#input.length > 0 && this.#input.length < before) continue
+        return
+      }
       if (this.#isTrifle(result)) continue
       this.#failOver(result)
     }
