@@ -136,6 +136,7 @@ function declareTypes(koffi: Koffi): void {
   for (const name of POINTER_TYPES) koffi.alias(name, 'void *')
   for (const name of INTEGER_TYPES) koffi.alias(name, 'int')
   if (!isDeclared(koffi, 'ssize_t')) koffi.alias('ssize_t', 'intptr_t')
+  if (!isDeclared(koffi, 'unsigned')) koffi.alias('unsigned', 'unsigned int')
 }
 
 const POINTER_TYPES = [
