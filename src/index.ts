@@ -30,4 +30,4 @@ export {
 } from './security/pki/development-credentials.driver.ts'
 export { describeIdentity, type PeerIdentity } from './security/identity.ts'
 export { SzmqError, type Blame, type SzmqErrorCode } from './shared/errors.ts'
-export type { LinkLimits, NodeCredentials, TlsFacts } from './transport/index.ts'
+export type { LinkLimits, NodeCredentials, StreamLimits, TlsFacts } from './transport/index.ts'

@@ -45,6 +45,8 @@ function describeWorry(system: string, event: SystemEvent): string | undefined {
   if (event.kind === 'credentials.expiring') return `the ${event.what} of system '${system}' ends on ${event.validTo}: renew it`
   if (event.kind === 'credentials.expired')
     return `the ${event.what} of system '${system}' ended on ${event.validTo}: no new link can be made until it is renewed`
+  if (event.kind === 'door.flooded')
+    return `more comes to the door of system '${system}' than it takes, and is refused: ${JSON.stringify(event.refused)}`
   return undefined
 }
 

@@ -9,6 +9,7 @@ import {
   judgePeer,
   listenForNodes,
   type NodeCredentialSource,
+  type FloodEvent,
   type LinkEvent,
   type LinkLimits,
   type NodeEngines,
@@ -77,13 +78,17 @@ export class NodeLinks {
 
   static async open(options: NodeLinksOptions): Promise<NodeLinks> {
     const links = new NodeLinks(options)
-    const { listen } = options.node
+    const { listen, limits: door = {} } = options.node
     if (listen !== undefined) {
       links.#listener = await listenForNodes({
         endpoint: listen,
         engines: links.#engines,
         local: options.local,
         ...limitsOf(options.node),
+        door,
+        onFlood: (event) => {
+          options.onEvent(toDoorEvent(event))
+        },
         onLink: (nodeLink) => links.#follow(nodeLink, 'a node that calls'),
       })
     }
@@ -338,6 +343,11 @@ const FAREWELL_MS = 50
 
 function limitsOf({ link }: NodeOptions): { readonly limits?: Partial<LinkLimits> } {
   return link === undefined ? {} : { limits: link }
+}
+
+function toDoorEvent(event: FloodEvent): SystemEvent {
+  if (event.kind === 'begins') return { kind: 'door.flooded', refused: event.refused }
+  return { kind: 'door.calm', durationMs: event.durationMs, refused: event.refused }
 }
 
 /** A node's incarnation ends in the digest of its identity: nobody can speak for another node, and a renewed certificate changes nothing. */

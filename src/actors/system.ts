@@ -14,6 +14,8 @@ import type {
   NodeCredentials,
   NodeEngineOptions,
   PeerIdentity,
+  Refusals,
+  StreamLimits,
   TlsFacts,
   WireCounters,
 } from '../transport/index.ts'
@@ -47,6 +49,8 @@ export interface NodeOptions extends NodeEngineOptions {
   readonly authorize?: AuthorizePeer
   /** Bounds of each link: window, heartbeat, silence after which a node is lost. Defaults are documented at each. */
   readonly link?: Partial<LinkLimits>
+  /** Bounds of what anybody may do at `listen` before he has proved who he is: handshakes, sessions, answers. See `docs/limits.md`. */
+  readonly limits?: Partial<StreamLimits>
 }
 
 /** What happens in a system, for logs and supervision of the whole. */
@@ -91,6 +95,12 @@ export type SystemEvent =
       readonly reason: string | undefined
       readonly code: string | undefined
     }
+  /**
+   * More messages than `floodFromPerSecond` came to `listen` and were refused: so many, by reason. Told once for each flood, and once more when it is
+   * over; honest peers get in meanwhile. See `docs/limits.md`.
+   */
+  | { readonly kind: 'door.flooded'; readonly refused: Refusals }
+  | { readonly kind: 'door.calm'; readonly durationMs: number; readonly refused: Refusals }
   | { readonly kind: 'deadLetter'; readonly letter: DeadLetter }
   | CredentialSystemEvent
 

@@ -17,6 +17,9 @@ export {
   type NodeEngines,
 } from './node-engines.driver.ts'
 export { connectToNode, listenForNodes, type NodeLink, type NodeListener, type WireCounters } from './node-link.driver.ts'
+export type { FloodEvent, Refusals } from './flood-watch.ts'
+export type { StreamCounters } from './stream-counters.ts'
+export type { StreamLimits } from './stream-limits.ts'
 export { describeIdentity, identityDigest, type PeerIdentity } from '../security/identity.ts'
 export { AccessRules, judgePeer, type AuthorizePeer, type Grant, type Reach } from '../security/authorization.ts'
 export type { CredentialEvent } from '../security/credentials/credential-source.ts'

@@ -4,11 +4,12 @@ import { systemRandom } from '../shared/system-random.driver.ts'
 import { Link, type LinkEvent, type LinkLimits, type NodeIdentity } from './link.ts'
 import type { NodeEngines } from './node-engines.driver.ts'
 import type { SecureChannel } from './secure-channel.ts'
+import type { FloodEvent } from './flood-watch.ts'
+import type { StreamCounters } from './stream-counters.ts'
+import { DEFAULT_STREAM_LIMITS, resolveStreamLimits, type StreamLimits } from './stream-limits.ts'
 import { StreamClient, StreamServer } from './stream.ts'
 import { bindRouter, connectDealer, type LinkSocket, type LinkSocketOptions } from './zmq.driver.ts'
 
-/** Below it the links' windows stay, so ZeroMQ itself never refuses a frame. A frame is at most what one flush of TLS gives. */
-const SOCKET_OPTIONS: LinkSocketOptions = { highWaterMark: 8_192, maxPartBytes: 64 * 1024 * 1024 }
 /** How long an outgoing link may take until both sides know each other, in milliseconds. */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
 
@@ -35,6 +36,9 @@ export interface NodeListenerOptions {
   readonly engines: NodeEngines
   readonly local: NodeIdentity
   readonly limits?: Partial<LinkLimits>
+  /** Bounds of what may come to the open door. */
+  readonly door?: Partial<StreamLimits>
+  readonly onFlood?: (event: FloodEvent) => void
   /** Called for each peer that knocks, before it has proved anything; its link's events go to what it returns. */
   readonly onLink: (link: NodeLink) => (event: LinkEvent) => void
 }
@@ -42,14 +46,25 @@ export interface NodeListenerOptions {
 export interface NodeListener {
   /** Where it really listens. */
   readonly endpoint: string
+  /** What was dropped and refused, by reason, and answered. */
+  readonly counters: Readonly<StreamCounters>
   close(): void
 }
 
 /** Listens for other nodes: TLS inside ZeroMQ. */
-export async function listenForNodes({ endpoint, engines, local, limits, onLink }: NodeListenerOptions): Promise<NodeListener> {
+export async function listenForNodes({
+  endpoint,
+  engines,
+  local,
+  limits,
+  door = {},
+  onFlood = () => {},
+  onLink,
+}: NodeListenerOptions): Promise<NodeListener> {
   const wire = createWireCounters()
+  const { maxFrameBytes } = resolveStreamLimits(door)
   const server: StreamServer = new StreamServer(
-    { engine: engines.server },
+    { engine: engines.server, limits: door, onFlood },
     { clock: systemClock, random: systemRandom },
     ({ envelope, parts }) => {
       send(socket, wire, [...envelope, ...parts])
@@ -68,7 +83,7 @@ export async function listenForNodes({ endpoint, engines, local, limits, onLink 
       }
     },
   )
-  const socket: LinkSocket = await bindRouter(endpoint, SOCKET_OPTIONS, {
+  const socket: LinkSocket = await bindRouter(endpoint, socketOptions(maxFrameBytes), {
     onRefused: () => {
       wire.framesRefused += 1
     },
@@ -79,6 +94,7 @@ export async function listenForNodes({ endpoint, engines, local, limits, onLink 
   })
   return {
     endpoint: socket.lastEndpoint,
+    counters: server.counters,
     close: () => {
       server.destroy()
       socket.close()
@@ -108,7 +124,7 @@ export function connectToNode(
   const endpoint = `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`
   const wire = createWireCounters()
   let connection: 'connected' | 'disconnected' | 'retrying' = 'disconnected'
-  const socket = connectDealer(endpoint, SOCKET_OPTIONS, {
+  const socket = connectDealer(endpoint, socketOptions(DEFAULT_STREAM_LIMITS.maxFrameBytes), {
     onRefused: () => {
       wire.framesRefused += 1
     },
@@ -153,6 +169,11 @@ export function connectToNode(
       socket.close()
     },
   }
+}
+
+/** A header is shorter than any frame may be. */
+function socketOptions(maxFrameBytes: number): LinkSocketOptions {
+  return { maxPartBytes: maxFrameBytes }
 }
 
 function nobodyThere(endpoint: string, timeoutMs: number, cause: SzmqError): SzmqError {

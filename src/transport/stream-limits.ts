@@ -1,3 +1,6 @@
+import { resolveLimits } from '../security/limits.ts'
+import { SzmqError } from '../shared/errors.ts'
+
 /**
  * Every bound of a {@link StreamServer}: its default, and what happens there. A path is the connection that a frame came by: the outermost
  * routing id, which no other connection has while this one lives. Behind a proxy all clients share its path, so the limits of a path are theirs together.
@@ -79,3 +82,13 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
 
 /** TLS bytes are sent in frames no longer than this; every receiver takes that much. */
 export const MAX_SENT_FRAME_BYTES = 256 * 1024
+
+/** @throws ERR_SZMQ_INVALID_ARGUMENT for a limit that is not a positive number, or a `maxFrameBytes` below {@link MAX_SENT_FRAME_BYTES} */
+export function resolveStreamLimits(limits: Partial<StreamLimits> = {}): StreamLimits {
+  const resolved = resolveLimits(DEFAULT_STREAM_LIMITS, limits)
+  if (resolved.maxFrameBytes >= MAX_SENT_FRAME_BYTES) return resolved
+  throw new SzmqError(
+    'ERR_SZMQ_INVALID_ARGUMENT',
+    `maxFrameBytes is ${resolved.maxFrameBytes}; give at least ${MAX_SENT_FRAME_BYTES}, which peers send`,
+  )
+}

@@ -1,4 +1,4 @@
-import { resolveLimits, type SessionLimits } from '../security/limits.ts'
+import type { SessionLimits } from '../security/limits.ts'
 import type { TlsEngineFactory } from '../security/tls-engine.ts'
 import { toHex } from '../shared/bytes.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -11,7 +11,7 @@ import { PathRate } from './path-rate.ts'
 import { PathTally } from './path-tally.ts'
 import type { ChannelEvent, ChannelListener, SecureChannel } from './secure-channel.ts'
 import { createStreamCounters, type StreamCounters } from './stream-counters.ts'
-import { DEFAULT_STREAM_LIMITS, type StreamLimits } from './stream-limits.ts'
+import { resolveStreamLimits, type StreamLimits } from './stream-limits.ts'
 import { StreamSession, type Envelope, type FrameOutput, type StreamDependencies } from './stream-session.ts'
 import { TokenBucket } from './token-bucket.ts'
 
@@ -59,7 +59,7 @@ export class StreamServer {
     output: (frame: FrameOutput) => void,
     onChannel: (channel: SecureChannel) => ChannelListener,
   ) {
-    const limits = resolveLimits(DEFAULT_STREAM_LIMITS, options.limits)
+    const limits = resolveStreamLimits(options.limits)
     const { clock } = dependencies
     this.counters = this.#counters
     this.#options = options

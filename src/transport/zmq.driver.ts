@@ -1,6 +1,8 @@
 import { context, Dealer, Pair, Router, type Socket } from 'zeromq'
+import { resolveLimits } from '../security/limits.ts'
 import { messageOf, SzmqError } from '../shared/errors.ts'
 import { enterNative, leaveNative, type NativeGate } from './native-gate.ts'
+import { DEFAULT_SOCKET_LIMITS, type SocketLimits } from './socket-limits.ts'
 
 /**
  * The only file that touches zeromq. A thread that ends while a native operation is pending aborts the whole process, so:
@@ -130,10 +132,11 @@ export interface LinkSocketListener {
 
 /** Options shared by both kinds: bounded queues, no waiting at close, and frames no longer than a peer may send. */
 export interface LinkSocketOptions {
-  /** Messages queued per peer and direction before ZeroMQ refuses (DEALER) or reports (ROUTER). */
-  readonly highWaterMark: number
-  /** Longest part that ZeroMQ takes from the network, in bytes; it cuts the connection of whoever sends more. */
+  /** Messages queued per peer and direction before ZeroMQ refuses (DEALER) or reports (ROUTER); `limits` may tell the directions apart. */
+  readonly highWaterMark?: number
+  /** Longest part that ZeroMQ takes from the network, in bytes; it cuts the connection of whoever announces more. */
   readonly maxPartBytes: number
+  readonly limits?: Partial<SocketLimits>
 }
 
 export async function bindRouter(
@@ -218,15 +221,19 @@ function connectOrClose(socket: Dealer, endpoint: string): void {
   }
 }
 
-function socketOptions({ highWaterMark, maxPartBytes }: LinkSocketOptions) {
+function socketOptions({ highWaterMark, maxPartBytes, limits = {} }: LinkSocketOptions) {
+  const queues = highWaterMark === undefined ? {} : { sendQueueMessages: highWaterMark, receiveQueueMessages: highWaterMark }
+  const resolved = resolveLimits(DEFAULT_SOCKET_LIMITS, { ...queues, ...limits })
   return {
     sendTimeout: 0,
     linger: 0,
-    sendHighWaterMark: highWaterMark,
-    receiveHighWaterMark: highWaterMark,
+    sendHighWaterMark: resolved.sendQueueMessages,
+    receiveHighWaterMark: resolved.receiveQueueMessages,
     maxMessageSize: maxPartBytes,
-    heartbeatInterval: 2_000,
-    heartbeatTimeout: 6_000,
+    handshakeInterval: resolved.greetingTimeoutMs,
+    backlog: resolved.backlog,
+    heartbeatInterval: resolved.heartbeatMs,
+    heartbeatTimeout: resolved.heartbeatTimeoutMs,
   }
 }
 
