@@ -1,27 +1,22 @@
-import { Duplex } from 'node:stream'
-import { connect, TLSSocket, type CipherNameAndProtocol } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import type { CipherNameAndProtocol, TLSSocket } from 'node:tls'
 import { messageOf, SzmqError } from '../shared/errors.ts'
-import { ALERT, encodeFatalAlert, sealFatalAlert, type AlertCode } from './records/alert.codec.ts'
-import { HandshakeWatch } from './records/handshake-watch.ts'
-import type { PeerIdentity } from './identity.ts'
+import { PskExchange } from './credentials/psk-exchange.ts'
 import { ignoreRejection } from './ignore-rejection.ts'
 import type { OpensslDatabase } from './openssl/database.driver.ts'
 import { toTlsError } from './openssl/errors.ts'
+import { readFacts } from './openssl/facts.driver.ts'
 import { OpensslJudge } from './openssl/judge.driver.ts'
+import { RefusalAlert, type HandshakeProgress } from './openssl/refusal-alert.ts'
+import { ReceivedSessions, takeSession } from './openssl/sessions.ts'
 import { resolveOpensslSettings, type OpensslEngineOptions, type OpensslSettings } from './openssl/settings.driver.ts'
-import type { TicketHandshake } from './openssl/ticket-keys.driver.ts'
-import { isAddress } from './credentials/peer-certificate.ts'
-import { PskExchange } from './credentials/psk-exchange.ts'
+import { acceptOver, connectOver, createWire } from './openssl/sockets.driver.ts'
+import { TicketTurns } from './openssl/ticket-turns.ts'
+import { HandshakeWatch } from './records/handshake-watch.ts'
 import { byteAt, CONTENT_TYPE, RECORD_HEADER_BYTES, uint16At } from './records/record.codec.ts'
-import { requireExportLength, type TlsEngine, type TlsEngineFactory, type TlsFacts, type TlsListener } from './tls-engine.ts'
+import { requireExportLength, type TlsEngine, type TlsEngineFactory, type TlsListener } from './tls-engine.ts'
 
 export type { OpensslEngineOptions } from './openssl/settings.driver.ts'
-
-/** Plaintext that an engine holds before {@link TlsEngine.send} says false. */
-export const HIGH_WATER_MARK_BYTES = 256 * 1024
-
-/** A server may send tickets as long as it likes; whoever looks at each of 5 MB of them does nothing else for 4 seconds. */
-const MAX_SESSIONS_PER_CONNECTION = 8
 
 /** What a client may send before the server's first word: its ClientHello, for which OpenSSL has the same limit, and then nothing. */
 export const MAX_UNANSWERED_BYTES = 128 * 1024
@@ -61,18 +56,15 @@ class OpensslEngine implements TlsEngine {
   #socket: TLSSocket | undefined
   /** Only while handshaking. */
   #watch: HandshakeWatch | undefined = new HandshakeWatch()
-  /** The TLS 1.3 secret of our own direction, only while handshaking: to tell the peer why it is refused. */
-  #alertSecret: Buffer | undefined
+  readonly #refusalAlert: RefusalAlert
   #judge: OpensslJudge | undefined
   /** Flights that OpenSSL has produced and that wait for our verdict on the peer. */
   #held: Buffer[] = []
-  #ticketHandshake: TicketHandshake | undefined
+  #ticketTurns: TicketTurns | undefined
   #database: OpensslDatabase | undefined
   /** Of a client that was not answered yet. */
   #unansweredBytes = 0
-  #sessionsSeen = 0
-  /** Came before the peer was verified. */
-  #earlySession: Buffer | undefined
+  readonly #received: ReceivedSessions | undefined
   #hasSpoken = false
   #hasOpened = false
   #isCorked = false
@@ -80,30 +72,23 @@ class OpensslEngine implements TlsEngine {
   constructor(settings: OpensslSettings, listener: TlsListener) {
     this.#settings = settings
     this.#listener = listener
+    this.#refusalAlert = new RefusalAlert(settings.role)
+    this.#received = settings.sessions === undefined ? undefined : new ReceivedSessions(settings.sessions)
   }
 
   start(): void {
     if (this.#phase === 'dead') return
     if (this.#phase !== 'new') throw invalidState('start() was called twice: make a new engine for each handshake')
     this.#phase = 'handshaking'
-    const wire = new Duplex({
-      // Inherited by the TLS socket. If true, the peer's close_notify would never be answered.
-      allowHalfOpen: false,
-      read: () => {},
-      write: (chunk: Buffer, _encoding, done) => {
-        this.#emitCiphertext(chunk)
-        done()
-      },
-      writev: (chunks, done) => {
-        this.#emitCiphertext(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)))
-        done()
-      },
+    const wire = createWire((bytes) => {
+      this.#emitCiphertext(bytes)
     })
     this.#wire = wire
     const psk = this.#settings.psk === undefined ? undefined : new PskExchange(this.#settings.psk)
-    const offered = this.#settings.sessions?.take()
+    const offered = takeSession(this.#settings.sessions)
     this.#database = this.#settings.openDatabase?.((read) => {
-      this.#serveTickets(read)
+      if (this.#ticketTurns === undefined) read()
+      else this.#ticketTurns.during(read)
     })
     const socket =
       this.#settings.role === 'client'
@@ -113,7 +98,7 @@ class OpensslEngine implements TlsEngine {
     this.#judge = new OpensslJudge(socket, this.#settings, { psk, remembered: offered?.known })
     this.#keepSessions(socket)
     socket.on('keylog', (line: Buffer) => {
-      this.#keepAlertSecret(line.toString('latin1'))
+      if (this.#phase === 'handshaking') this.#refusalAlert.learn(line.toString('latin1'))
       this.#logKeys(line.toString('latin1').trimEnd())
     })
     socket.on('secure', () => {
@@ -135,7 +120,9 @@ class OpensslEngine implements TlsEngine {
       if (this.#phase === 'open') this.#listener({ kind: 'drain' })
     })
     this.#delayDestruction(socket)
-    this.#followReading(wire, socket)
+    const { tickets } = this.#settings
+    if (tickets !== undefined) this.#ticketTurns = new TicketTurns(tickets, () => socket.isSessionReused())
+    this.#ticketTurns?.follow(wire)
     wire.on('error', () => {})
   }
 
@@ -210,7 +197,7 @@ class OpensslEngine implements TlsEngine {
     if (this.#phase === 'dead') return
     this.#phase = 'dead'
     this.#watch = undefined
-    this.#alertSecret = undefined
+    this.#refusalAlert.forget()
     this.#held = []
     this.#socket?.destroy()
     this.#wire?.destroy()
@@ -284,9 +271,9 @@ class OpensslEngine implements TlsEngine {
     this.#phase = 'open'
     this.#hasOpened = true
     const facts = readFacts(socket, verdict, this.#watch)
-    this.#alertSecret = undefined
+    this.#refusalAlert.forget()
     this.#watch = undefined
-    this.#rememberEarlySession(socket)
+    this.#received?.keepHeld(socket.getProtocol(), this.#judge?.certificate)
     // The other versions resume by tickets only.
     if (facts.version === 'TLSv1.2') this.#database?.keep()
     this.#listener({ kind: 'secure', facts })
@@ -303,54 +290,29 @@ class OpensslEngine implements TlsEngine {
     return problem === undefined
   }
 
-  /** A session of a peer that was not verified yet is worth nothing: in TLS 1.2 it comes first. */
   #keepSessions(socket: TLSSocket): void {
-    const { sessions } = this.#settings
-    if (sessions === undefined) return
+    const received = this.#received
+    if (received === undefined) return
     socket.on('session', (session: Buffer) => {
-      if (isSpeaking(this.#phase)) this.#remember(socket, session)
-      else if (this.#phase === 'handshaking') this.#earlySession = session
+      if (isSpeaking(this.#phase)) received.keep(session, socket.getProtocol(), this.#judge?.certificate)
+      else if (this.#phase === 'handshaking') received.hold(session)
     })
-  }
-
-  #rememberEarlySession(socket: TLSSocket): void {
-    if (this.#earlySession === undefined) return
-    this.#remember(socket, this.#earlySession)
-    this.#earlySession = undefined
-  }
-
-  #remember(socket: TLSSocket, session: Buffer): void {
-    if (this.#sessionsSeen >= MAX_SESSIONS_PER_CONNECTION) return
-    this.#sessionsSeen += 1
-    const certificate = this.#judge?.certificate
-    if (certificate !== undefined) this.#settings.sessions?.remember(socket.getProtocol(), certificate, session)
   }
 
   /** Our own verdict, of which OpenSSL knows nothing: its held flight is thrown away and an alert goes out in its place. */
   #refuse(error: SzmqError): void {
     // `authorize` may have called destroy().
     if (this.#phase === 'dead') return
-    const alert = this.#encodeAlert(ALERT_BY_CODE[error.code] ?? ALERT.badCertificate)
+    const alert = this.#socket && this.#refusalAlert.encode(error.code, this.#progressOf(this.#socket))
     if (alert !== undefined) this.#listener({ kind: 'ciphertext', bytes: alert })
     this.#fail(error)
   }
 
-  #encodeAlert(code: AlertCode): Uint8Array | undefined {
-    if (this.#socket?.getProtocol() !== 'TLSv1.3') {
-      return this.#watch?.hasSentChangeCipherSpec === true ? undefined : encodeFatalAlert(code)
-    }
+  #progressOf(socket: TLSSocket): HandshakeProgress {
     // None, in spite of its type, in front of the ServerHello.
-    const cipher: CipherNameAndProtocol | undefined = this.#socket.getCipher()
-    if (this.#alertSecret === undefined || cipher === undefined) return undefined
-    return sealFatalAlert(code, cipher.standardName, this.#alertSecret)
-  }
-
-  /** The secret under which our next record is number 0: the client has sent nothing encrypted yet, the server all of its handshake. */
-  #keepAlertSecret(line: string): void {
-    const label = this.#settings.role === 'client' ? 'CLIENT_HANDSHAKE_TRAFFIC_SECRET' : 'SERVER_TRAFFIC_SECRET_0'
-    const [seenLabel, , secret] = line.trim().split(' ')
-    if (this.#phase === 'handshaking' && seenLabel === label && secret !== undefined)
-      this.#alertSecret = Buffer.from(secret, 'hex')
+    const cipher: CipherNameAndProtocol | undefined = socket.getCipher()
+    const isCipherChanged = this.#watch?.hasSentChangeCipherSpec === true
+    return { version: socket.getProtocol(), cipherSuite: cipher?.standardName, isCipherChanged }
   }
 
   #logKeys(line: string): void {
@@ -398,26 +360,6 @@ class OpensslEngine implements TlsEngine {
     })
   }
 
-  /** Between our two listeners is Node's, in which OpenSSL reads. */
-  #followReading(wire: Duplex, socket: TLSSocket): void {
-    const { tickets } = this.#settings
-    if (tickets === undefined) return
-    this.#ticketHandshake = { isResumed: () => socket.isSessionReused(), provenAt: undefined }
-    let before: TicketHandshake | undefined
-    wire.prependListener('data', () => {
-      before = tickets.serve(this.#ticketHandshake)
-    })
-    wire.on('data', () => {
-      tickets.serve(before)
-    })
-  }
-
-  #serveTickets(read: () => void): void {
-    const before = this.#settings.tickets?.serve(this.#ticketHandshake)
-    read()
-    this.#settings.tickets?.serve(before)
-  }
-
   /** Before the handshake is done, Node destroys a socket that failed at once, and with it the alert that waits behind a write. */
   #delayDestruction(socket: TLSSocket): void {
     const destroyNow = socket._destroy.bind(socket)
@@ -439,7 +381,7 @@ class OpensslEngine implements TlsEngine {
     if (!this.#hasOpened) this.#settings.sessions?.forget()
     this.#phase = 'dead'
     this.#watch = undefined
-    this.#alertSecret = undefined
+    this.#refusalAlert.forget()
     this.#held = []
     // Not now: OpenSSL may be above us on the stack.
     setImmediate(() => {
@@ -448,86 +390,6 @@ class OpensslEngine implements TlsEngine {
     })
     this.#listener({ kind: 'failed', error })
   }
-}
-
-const ALERT_BY_CODE: { readonly [code in SzmqError['code']]?: AlertCode } = {
-  ERR_SZMQ_CERTIFICATE_EXPIRED: ALERT.certificateExpired,
-  ERR_SZMQ_CERTIFICATE_NOT_YET_VALID: ALERT.badCertificate,
-  ERR_SZMQ_CERTIFICATE_REVOKED: ALERT.certificateRevoked,
-  ERR_SZMQ_UNKNOWN_CA: ALERT.unknownCa,
-  ERR_SZMQ_WRONG_KEY_USAGE: ALERT.unsupportedCertificate,
-  ERR_SZMQ_BAD_CREDENTIALS: ALERT.certificateUnknown,
-  ERR_SZMQ_NOT_AUTHORIZED: ALERT.accessDenied,
-  ERR_SZMQ_PROTOCOL_MISMATCH: ALERT.noApplicationProtocol,
-}
-
-function connectOver(
-  wire: Duplex,
-  settings: OpensslSettings,
-  psk: PskExchange | undefined,
-  session: Buffer | undefined,
-): TLSSocket {
-  const { secureContext, serverName, alpn } = settings
-  const isHostName = serverName !== undefined && !isAddress(serverName) && !serverName.includes(':')
-  const options = {
-    socket: wire,
-    secureContext,
-    ...(isHostName ? { servername: serverName } : {}),
-    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
-    ...(session === undefined ? {} : { session }),
-    ...(psk === undefined ? {} : { pskCallback: () => psk.asClient() }),
-    highWaterMark: HIGH_WATER_MARK_BYTES,
-    // Verified here, not by Node: with an error of our own, before the client's certificate goes out.
-    rejectUnauthorized: false,
-    checkServerIdentity: () => undefined,
-  }
-  // Node reads the server's whole chain for the check above. Nobody else asks this socket in this way.
-  return Object.assign(connect(options), { getPeerCertificate: () => ({}) })
-}
-
-function acceptOver(
-  wire: Duplex,
-  settings: OpensslSettings,
-  { psk, database }: { readonly psk: PskExchange | undefined; readonly database: OpensslDatabase | undefined },
-): TLSSocket {
-  const { secureContext, alpn, clientCertificate } = settings
-  const options = {
-    isServer: true,
-    secureContext,
-    ...(alpn === undefined ? {} : { ALPNProtocols: [alpn] }),
-    ...(database === undefined ? {} : { server: database.server }),
-    ...(psk === undefined
-      ? {}
-      : {
-          pskCallback: (_socket: TLSSocket, identity: string) => psk.asServer(identity),
-          ...(settings.psk?.hint === undefined ? {} : { pskIdentityHint: settings.psk.hint }),
-        }),
-    highWaterMark: HIGH_WATER_MARK_BYTES,
-    requestCert: clientCertificate !== 'none',
-    // Makes OpenSSL insist on a certificate. What it says is verified here.
-    rejectUnauthorized: clientCertificate === 'required',
-  }
-  return new TLSSocket(wire, options)
-}
-
-function readFacts(socket: TLSSocket, peer: PeerIdentity, watch: HandshakeWatch | undefined): TlsFacts {
-  const { standardName, name } = socket.getCipher()
-  return {
-    engine: 'openssl',
-    version: socket.getProtocol() ?? 'unknown',
-    cipherSuite: standardName,
-    group: watch?.groupFor(name) ?? readEphemeralGroup(socket) ?? 'unknown',
-    alpn: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
-    // OpenSSL calls a TLS 1.3 handshake by an external pre-shared key a resumed one.
-    isResumed: socket.isSessionReused() && peer.verifiedBy !== 'psk',
-    peer,
-  }
-}
-
-/** Only known at the client. */
-function readEphemeralGroup(socket: TLSSocket): string | undefined {
-  const info: object | null = socket.getEphemeralKeyInfo()
-  return info !== null && 'name' in info && typeof info.name === 'string' ? info.name : undefined
 }
 
 /** Nothing but one alert, in plain text or encrypted: the one thing that OpenSSL writes while it gives up. */

@@ -84,6 +84,9 @@ export interface HandshakeMessageSeen {
 /** Most bytes of keying material at once: HKDF-Expand with SHA-256 gives no more (RFC 5869 §2.3). */
 export const MAX_EXPORTED_BYTES = 255 * 32
 
+/** Plaintext that an engine holds before {@link TlsEngine.send} says false. */
+export const HIGH_WATER_MARK_BYTES = 256 * 1024
+
 export type TlsListener = (event: TlsEvent) => void
 
 /** Makes one engine for one epoch. Credentials and expectations are already inside: build a factory once, use it often. */

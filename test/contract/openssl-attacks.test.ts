@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { decodeKeptSession, encodeKeptSession } from '../../src/security/resumption/client-session.codec.ts'
 import { ClientSessions } from '../../src/security/resumption/client-sessions.ts'
 import { guardSessionStore } from '../../src/security/resumption/guarded-session-store.ts'
 import { createMemorySessionStore } from '../../src/security/resumption/memory-session-store.ts'
@@ -419,11 +420,8 @@ class SwappingSessions extends ClientSessions {
   override take(key: string): ReturnType<ClientSessions['take']> {
     const taken = super.take(key)
     if (taken === undefined || this.certificate === undefined) return taken
-    const { data } = taken
-    const ownLength = new DataView(data.buffer, data.byteOffset).getUint32(0)
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(this.certificate.length)
-    return { ...taken, data: Buffer.concat([length, this.certificate, data.subarray(4 + ownLength)]) }
+    const kept = decodeKeptSession(taken.data)
+    return kept && { ...taken, data: encodeKeptSession({ ...kept, chain: [this.certificate] }) }
   }
 }
 

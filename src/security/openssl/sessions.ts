@@ -1,56 +1,57 @@
 import type { X509Certificate } from 'node:crypto'
 import { knowCertificate, type KnownCertificate } from '../credentials/known-certificates.ts'
-import type { ClientSessions } from '../resumption/client-sessions.ts'
+import type { PeerSessions } from '../resumption/peer-sessions.ts'
+
+/** A server may send tickets as long as it likes; whoever looks at each of 5 MB of them does nothing else for 4 seconds. */
+const MAX_SESSIONS_PER_CONNECTION = 8
 
 /** A session of OpenSSL's, and the certificate that the server showed when it began. */
-export interface OpensslSession {
+export interface OfferedSession {
   readonly known: KnownCertificate
   readonly session: Buffer
 }
 
-/** In front of the certificate: its length. */
-const LENGTH_BYTES = 4
+/** @returns nothing if there is none that is whole and the peer's own: a full handshake then */
+export function takeSession(sessions: PeerSessions | undefined): OfferedSession | undefined {
+  const kept = sessions?.take()
+  const [raw] = kept?.chain ?? []
+  if (kept === undefined || raw === undefined) return undefined
+  const session = Buffer.from(kept.data)
+  try {
+    const known = knowCertificate(raw)
+    // Which the session holds too. Another certificate would name another peer.
+    return session.includes(known.certificate.raw) ? { known, session } : undefined
+  } catch {
+    return undefined
+  }
+}
 
-/** The sessions of the one peer that a client's factory is for. */
-export class OpensslSessions {
-  readonly #sessions: ClientSessions
-  readonly #key: string
-  readonly #lifetimeMs: number
+/** What a server gives a client to come back with, over one connection. */
+export class ReceivedSessions {
+  readonly #sessions: PeerSessions
+  #kept = 0
+  #early: Buffer | undefined
 
-  /** @param lifetimeMs for each: Node does not tell what the server promised */
-  constructor(sessions: ClientSessions, key: string, lifetimeMs: number) {
+  constructor(sessions: PeerSessions) {
     this.#sessions = sessions
-    this.#key = key
-    this.#lifetimeMs = lifetimeMs
   }
 
-  take(): OpensslSession | undefined {
-    const taken = this.#sessions.take(this.#key)
-    if (taken === undefined) return undefined
-    const data = Buffer.from(taken.data)
-    try {
-      const end = LENGTH_BYTES + data.readUInt32BE()
-      const known = knowCertificate(data.subarray(LENGTH_BYTES, end))
-      const session = data.subarray(end)
-      // Which holds it too. Another certificate would name another peer.
-      return session.includes(known.certificate.raw) ? { known, session } : undefined
-    } catch {
-      // Not one of ours: a full handshake then.
-      return undefined
-    }
+  /** Came before the peer was verified, and until then it is worth nothing: in TLS 1.2 it comes first. */
+  hold(session: Buffer): void {
+    this.#early = session
   }
 
-  /** @param version as Node names it; of another one nothing is kept */
-  remember(version: string | null, certificate: X509Certificate, session: Buffer): void {
+  /** The peer was verified. */
+  keepHeld(version: string | null, certificate: X509Certificate | undefined): void {
+    if (this.#early !== undefined) this.keep(this.#early, version, certificate)
+    this.#early = undefined
+  }
+
+  /** @param version as Node names it; of another one, and without a certificate, nothing is kept */
+  keep(session: Buffer, version: string | null, certificate: X509Certificate | undefined): void {
     if (version !== 'TLSv1.2' && version !== 'TLSv1.3') return
-    const length = Buffer.alloc(LENGTH_BYTES)
-    length.writeUInt32BE(certificate.raw.length)
-    const data = Buffer.concat([length, certificate.raw, session])
-    this.#sessions.remember(this.#key, { version, data }, { lifetimeMs: this.#lifetimeMs })
-  }
-
-  /** After a handshake that failed: the next one is a full one. */
-  forget(): void {
-    this.#sessions.forget(this.#key)
+    if (this.#kept >= MAX_SESSIONS_PER_CONNECTION || certificate === undefined) return
+    this.#kept += 1
+    this.#sessions.remember(version, { chain: [certificate.raw], data: session })
   }
 }

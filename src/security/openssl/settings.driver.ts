@@ -6,13 +6,14 @@ import { systemRandom } from '../../shared/system-random.driver.ts'
 import { clientSessionKey, ClientSessions } from '../resumption/client-sessions.ts'
 import { identityDigest } from '../identity.ts'
 import { OpensslDatabase, type Reading } from './database.driver.ts'
+import { requireDhParameters } from './dh-parameters.ts'
 import { sortProofs, type OpensslProofs } from './proofs.ts'
-import { OpensslSessions } from './sessions.ts'
 import { resolveOpensslTerms } from './terms.ts'
 import { OpensslTickets } from './ticket-keys.driver.ts'
 import { readBlocks } from '../credentials/pem.ts'
 import type { PskCredentials } from '../credentials/psk-credentials.ts'
 import type { X509Credentials } from '../credentials/x509-credentials.ts'
+import { PeerSessions } from '../resumption/peer-sessions.ts'
 import { MAX_SESSION_LIFETIME_MS } from '../resumption/session-store.ts'
 import { createTicketKeys, generateTicketSecret } from '../resumption/ticket-keys.ts'
 import { DEFAULT_SESSION_LIFETIME_MS, requireTlsOptions, type Authorize, type TlsOptions } from '../tls-options.ts'
@@ -22,6 +23,10 @@ export interface OpensslEngineOptions extends TlsOptions {
   readonly ciphers?: string | undefined
   /** OpenSSL group list, such as `X25519:P-256`, in place of what the priority says. */
   readonly groups?: string | undefined
+  /**
+   * Servers: Diffie-Hellman parameters of your own ("BEGIN DH PARAMETERS"), at least 2 048 bits, for TLS 1.2. Default: a group of RFC 3526 that fits the certificate's key or the cipher.
+   */
+  readonly dhParametersPem?: string | undefined
 }
 
 /** What the engines of one factory share. */
@@ -38,7 +43,7 @@ export interface OpensslSettings {
   /** Servers: sessions by id, for one handshake. */
   readonly openDatabase: ((read: Reading) => OpensslDatabase) | undefined
   /** Clients. */
-  readonly sessions: OpensslSessions | undefined
+  readonly sessions: PeerSessions | undefined
   readonly insecureKeyLog: ((line: string) => void) | undefined
 }
 
@@ -71,7 +76,7 @@ export function resolveOpensslSettings(options: OpensslEngineOptions): OpensslSe
       role === 'server' && store !== undefined ? (read) => new OpensslDatabase(store, { lifetimeMs, read }) : undefined,
     sessions:
       role === 'client' && resumption !== undefined
-        ? new OpensslSessions(
+        ? new PeerSessions(
             resumption.sessions ?? new ClientSessions({ clock: systemClock }),
             sessionKeyOf(options, proofs),
             lifetimeMs,
@@ -91,6 +96,7 @@ function buildContext(
   const { own, trust } = proofs
   const groups = options.groups ?? terms.groups
   const ciphers = options.ciphers ?? terms.ciphers
+  const ownDhParameters = options.dhParametersPem === undefined ? undefined : requireDhParameters(options.dhParametersPem)
   try {
     return createSecureContext({
       // An empty list would mean: the CAs of the web.
@@ -104,7 +110,7 @@ function buildContext(
       ...(groups === undefined ? {} : { ecdhCurve: groups }),
       sigalgs,
       honorCipherOrder,
-      ...(dhparam === undefined ? {} : { dhparam }),
+      ...(dhparam === undefined ? {} : { dhparam: ownDhParameters ?? dhparam }),
       ...(options.role === 'server'
         ? { sessionIdContext: sessionContextOf(options, proofs, [ciphers, groups, sigalgs, minVersion, maxVersion]) }
         : {}),

@@ -1,4 +1,5 @@
 import { createCipheriv, createHmac } from 'node:crypto'
+import type { SzmqErrorCode } from '../../shared/errors.ts'
 import { CONTENT_TYPE } from './record.codec.ts'
 
 /** `AlertDescription` of RFC 8446 §6.2 that szmq sends itself. */
@@ -14,6 +15,22 @@ export const ALERT = {
 } as const
 
 export type AlertCode = (typeof ALERT)[keyof typeof ALERT]
+
+const ALERT_BY_CODE: { readonly [code in SzmqErrorCode]?: AlertCode } = {
+  ERR_SZMQ_CERTIFICATE_EXPIRED: ALERT.certificateExpired,
+  ERR_SZMQ_CERTIFICATE_NOT_YET_VALID: ALERT.badCertificate,
+  ERR_SZMQ_CERTIFICATE_REVOKED: ALERT.certificateRevoked,
+  ERR_SZMQ_UNKNOWN_CA: ALERT.unknownCa,
+  ERR_SZMQ_WRONG_KEY_USAGE: ALERT.unsupportedCertificate,
+  ERR_SZMQ_BAD_CREDENTIALS: ALERT.certificateUnknown,
+  ERR_SZMQ_NOT_AUTHORIZED: ALERT.accessDenied,
+  ERR_SZMQ_PROTOCOL_MISMATCH: ALERT.noApplicationProtocol,
+}
+
+/** What tells a peer that it is refused for a reason of this code. */
+export function alertFor(code: SzmqErrorCode): AlertCode {
+  return ALERT_BY_CODE[code] ?? ALERT.badCertificate
+}
 
 /** A fatal alert as a plain-text record: what a side may send as long as it has not sent ChangeCipherSpec in TLS 1.2. */
 export function encodeFatalAlert(code: AlertCode): Uint8Array {
