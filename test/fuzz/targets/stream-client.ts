@@ -4,7 +4,13 @@ import { insecureCleartextEngine } from '../../../src/testing/cleartext-engine.t
 import { encodeCleartextRecord } from '../../../src/testing/cleartext-record.codec.ts'
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
 import { SeededRandom } from '../../../src/testing/seeded-random.ts'
-import { encodeFrame, FRAME_HEADER_BYTES, sessionIdOf, type SessionId } from '../../../src/transport/frame.codec.ts'
+import {
+  COOKIE_BYTES,
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  sessionIdOf,
+  type SessionId,
+} from '../../../src/transport/frame.codec.ts'
 import { StreamClient } from '../../../src/transport/stream.ts'
 import type { FuzzInput, FuzzTarget } from '../fuzz-target.ts'
 import { promise, valueOrSzmqError } from '../promises.ts'
@@ -23,6 +29,7 @@ export const streamClientTarget: FuzzTarget = {
       HANDSHAKE,
       [...HANDSHAKE, Uint8Array.of(5, 0), Uint8Array.of(6, 2), ...HANDSHAKE, Uint8Array.of(7, 1)],
       [...HANDSHAKE, Uint8Array.of(7, 0), Uint8Array.of(3, 0, ...text('close_notify'))],
+      [Uint8Array.of(9, 1, 1), ...HANDSHAKE, Uint8Array.of(9, 1, 1)],
       [Uint8Array.of(5, 0), Uint8Array.of(6, 3), Uint8Array.of(2, 1, 0, 1, 22)],
     ],
     words: [...['ServerHello s', 'close_notify'].map(text), ACCEPT, Uint8Array.of(0x53, 0x5a, 1, 0x81)],
@@ -53,7 +60,7 @@ function play(steps: FuzzInput): readonly string[] {
   client.open()
   for (const step of steps) {
     const reader = new StepReader(step)
-    switch (reader.u8() % 9) {
+    switch (reader.u8() % 10) {
       case 0: {
         const rest = reader.rest()
         client.receive([rest.subarray(0, FRAME_HEADER_BYTES), rest.subarray(FRAME_HEADER_BYTES)])
@@ -99,6 +106,12 @@ function play(steps: FuzzInput): readonly string[] {
         if (reader.u8() === 0) client.channel.close()
         else valueOrSzmqError(() => client.channel.send(reader.rest()))
         break
+      case 9: {
+        const cookie = new Uint8Array(COOKIE_BYTES).fill(reader.u8())
+        const cookieEpoch = Math.max(1, epoch + (reader.u8() % 3) - 1)
+        client.receive(encodeFrame({ kind: 'cookie', from: 'server', sessionId: id, epoch: cookieEpoch, cookie }))
+        break
+      }
       case 8:
         client.receive(encodeFrame({ kind: 'reset', from: 'client', sessionId: id, epoch }))
         break

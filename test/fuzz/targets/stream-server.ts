@@ -5,6 +5,7 @@ import { encodeCleartextRecord } from '../../../src/testing/cleartext-record.cod
 import { FakeClock } from '../../../src/testing/fake-clock.ts'
 import { SeededRandom } from '../../../src/testing/seeded-random.ts'
 import {
+  COOKIE_BYTES,
   decodeFrame,
   encodeFrame,
   FRAME_HEADER_BYTES,
@@ -18,7 +19,21 @@ import { byteLength, type FuzzInput, type FuzzTarget } from '../fuzz-target.ts'
 import { promise, valueOrSzmqError } from '../promises.ts'
 import { pickDelay, StepReader, text } from './script.ts'
 
-const LIMITS = { maxSessions: 6, maxHalfOpenSessions: 3, maxClosedIds: 4, maxResetsPerSecond: 20 }
+const LIMITS = {
+  maxSessions: 6,
+  maxSessionsPerPath: 4,
+  maxHalfOpenSessions: 4,
+  maxHalfOpenPerPath: 3,
+  maxHandshakesPerSecond: 20,
+  maxHandshakesPerSecondOfPath: 6,
+  cookieFromHalfOpenSessions: 3,
+  cookieFromHandshakesPerSecond: 5,
+  maxHandshakeBytes: 3_000,
+  maxClosedIds: 4,
+  maxResetsPerSecond: 20,
+  maxCookiesPerSecondOfPath: 5,
+  floodFromPerSecond: 8,
+}
 const IDS = Array.from({ length: 8 }, (_, at) => sessionIdOf(new Uint8Array(16).fill(at + 1)))
 const TYPES = ['alert', 'handshake', 'application'] as const
 const ACCEPT = concatBytes(encodeInnerFrame({ kind: 'accept' }))
@@ -32,8 +47,8 @@ const handshakeOf = (id: number, path: number): FuzzInput => [
 ]
 
 /**
- * Pieces are steps; first byte: the path it comes by (high half) and what comes (low half): any parts, frames with any numbers, frames
- * that a client would send next, time, and what the owner of the sessions does.
+ * Pieces are steps; first byte: the path it comes by (high half) and what comes (low half): any parts, frames with any numbers, hellos with
+ * cookies, frames that a client would send next, time, and what the owner of the sessions does.
  */
 export const streamServerTarget: FuzzTarget = {
   name: 'stream-server',
@@ -43,6 +58,10 @@ export const streamServerTarget: FuzzTarget = {
       handshakeOf(0, 0),
       [...handshakeOf(1, 1), ...handshakeOf(2, 2), Uint8Array.of(0x1b, 1), Uint8Array.of(0x0d, 3), Uint8Array.of(0x2e, 1)],
       [...handshakeOf(3, 0), Uint8Array.of(0x0e, 1, 0), Uint8Array.of(7, 3, 0, ...text('close_notify')), ...handshakeOf(3, 0)],
+      [
+        ...[0, 1, 2, 3, 4, 5, 6].map((id) => Uint8Array.of((id << 4) | 7, id, 1, ...text('ClientHello a'))),
+        Uint8Array.of(0x65, 6, 0),
+      ],
       [0, 1, 2, 3, 4, 5].map((id) => Uint8Array.of((id << 4) | 3, id, 1, 0, 22)),
     ],
     words: [...['ClientHello a', 'Finished a', 'close_notify'].map(text), ACCEPT, Uint8Array.of(0x53, 0x5a, 1, 1)],
@@ -64,6 +83,7 @@ function play(steps: FuzzInput): readonly string[] {
   const features = new Set<string>()
   const next = new Map<SessionId, NextOut>()
   const proven = new Set<string>()
+  const cookies = new Map<SessionId, Uint8Array>()
   let comingBy = 0
   let answers: FrameOutput[] = []
   const server = new StreamServer(
@@ -85,6 +105,10 @@ function play(steps: FuzzInput): readonly string[] {
     comingBy = path
     server.receive(message)
     checkAnswers(answers, message, proven)
+    for (const { parts } of answers) {
+      const frame = decodeFrame(...parts)
+      if ('kind' in frame && frame.kind === 'cookie') cookies.set(frame.sessionId, frame.cookie)
+    }
   }
   const say = (path: number, id: SessionId, payload: Uint8Array, type: number): void => {
     const state = next.get(id) ?? { epoch: 1, sequence: 0, records: 0 }
@@ -116,9 +140,17 @@ function play(steps: FuzzInput): readonly string[] {
       case 2:
         receive(path, splitParts(reader.rest()))
         break
-      case 3:
-      case 4:
       case 5: {
+        const [id, change] = [idOf(reader.u8()), reader.u8()]
+        const cookie = (cookies.get(id) ?? new Uint8Array(COOKIE_BYTES)).map((byte) => byte ^ change)
+        const bytes = encodeCleartextRecord({ type: 'handshake', payload: text('ClientHello a') }, 0)
+        const epoch = next.get(id)?.epoch ?? 1
+        receive(path, encodeFrame({ kind: 'hello', from: 'client', sessionId: id, epoch, cookie, bytes }))
+        next.set(id, { epoch, sequence: 1, records: 1 })
+        break
+      }
+      case 3:
+      case 4: {
         const [id, epoch, sequence] = [idOf(reader.u8()), Math.max(1, reader.u8()), reader.u8()]
         receive(path, encodeFrame({ kind: 'tls', from: 'client', sessionId: id, epoch, sequence, bytes: reader.rest() }))
         break
@@ -208,6 +240,8 @@ function isTls([header, bytes]: FrameOutput['parts']): boolean {
 /** Whatever came before: who follows the rules gets in. */
 function checkHonestClient(server: StreamServer, clock: FakeClock, drain: (take: (frame: FrameOutput) => void) => void): void {
   const path = text('honest')
+  // Rates of all are full again by then.
+  clock.advance(1_000)
   let isOpen = false
   const client = new StreamClient(
     { engine: insecureCleartextEngine({ role: 'client', name: 'h' }) },
@@ -221,7 +255,7 @@ function checkHonestClient(server: StreamServer, clock: FakeClock, drain: (take:
   )
   drain(() => {})
   client.open()
-  for (let round = 0; round < 4; round += 1) {
+  for (let round = 0; round < 6; round += 1) {
     drain(({ parts }) => {
       client.receive(parts)
     })
