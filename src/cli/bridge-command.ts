@@ -74,9 +74,11 @@ async function runBridge(options: BridgeCommandOptions, terminal: Terminal): Pro
       if (verbose === true) terminal.err(viewConnection(event, to, paintErr))
     },
   })
+  // Before anything is told, so that whoever reads it may already stop us.
+  const interrupted = untilInterrupted()
   terminal.out(viewListening(bridge.endpoint, to, paint))
   if (!bridge.isLoopback) terminal.err(viewExposed(bridge.endpoint, paintErr))
-  await untilInterrupted()
+  await interrupted
   await bridge.close()
   terminal.out(viewStopped(totals, paint))
 }

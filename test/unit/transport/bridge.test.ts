@@ -66,6 +66,24 @@ describe('a bridge connection', () => {
     expect(walk.isCut).toBe(true)
   })
 
+  it('says its hello again with the cookie that a busy server asks for, and only before the first answer', () => {
+    const walk = openWalk()
+    walk.connection.fromTool(bytes(3))
+    walk.connection.fromTool(bytes(4))
+    walk.inject({ kind: 'cookie', cookie: bytes(16, 9) })
+    const common = { from: 'client', sessionId: BRIDGE_SESSION, epoch: 1 }
+    expect(walk.sent.slice(2)).toEqual([
+      { ...common, kind: 'hello', cookie: bytes(16, 9), bytes: bytes(3) },
+      { ...common, kind: 'tls', sequence: 1, bytes: bytes(4) },
+    ])
+    walk.answer(bytes(1))
+    walk.inject({ kind: 'cookie', cookie: bytes(16, 8) })
+    expect(walk.sent).toHaveLength(4)
+    walk.connection.stop()
+    // What the tool said, once.
+    expect(walk.outcome).toMatchObject({ bytesToServer: 7, framesDropped: 1 })
+  })
+
   it('ends the tool’s connection at a reset, after what was said before', () => {
     const walk = openWalk()
     walk.connection.fromTool(bytes(10))
