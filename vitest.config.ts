@@ -2,7 +2,12 @@ import { defineConfig } from 'vitest/config'
 import { ClosingLineReporter } from './scripts/closing-line-reporter.ts'
 
 export default defineConfig({
-  resolve: { alias: { szmq: new URL('./src/index.ts', import.meta.url).pathname } },
+  resolve: {
+    alias: {
+      'szmq/security': new URL('./src/security/index.ts', import.meta.url).pathname,
+      szmq: new URL('./src/index.ts', import.meta.url).pathname,
+    },
+  },
   test: {
     include: ['test/**/*.test.ts'],
     reporters: ['default', new ClosingLineReporter()],

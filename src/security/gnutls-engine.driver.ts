@@ -76,6 +76,11 @@ export function createGnutlsEngineFactory(options: GnutlsEngineOptions): TlsEngi
   return (listener) => new GnutlsEngine(settings, listener)
 }
 
+/** Is this one? Narrows the engine of a session: `if (isGnutlsEngine(session.engine)) session.engine.gnutls.call(…)`. */
+export function isGnutlsEngine(engine: TlsEngine | undefined): engine is GnutlsTlsEngine {
+  return engine instanceof GnutlsEngine
+}
+
 /**
  * - `new`: made, not started.
  * - `handshaking`: nothing of the peer is delivered.

@@ -5,6 +5,7 @@ export { createOpensslEngineFactory, type OpensslEngineOptions } from './openssl
 export {
   createGnutlsEngineFactory,
   createSrpVerifier,
+  isGnutlsEngine,
   type GnutlsEngineFactory,
   type GnutlsEngineOptions,
   type GnutlsHandles,
