@@ -207,11 +207,14 @@ export class StreamSession implements SecureChannel {
         this.#proven = { envelope: this.#envelope, epoch: event.epoch }
         this.#report(event)
         return
-      case 'message':
-      case 'drain':
       case 'resetting':
       case 'closed':
       case 'failed':
+        this.#hello.forget()
+        this.#report(event)
+        return
+      case 'message':
+      case 'drain':
         this.#report(event)
         return
       case 'transition':

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SzmqError } from '../../src/shared/errors.ts'
 import {
+  COOKIE_BYTES,
   decodeFrame,
   encodeFrame,
   FRAME_HEADER_BYTES,
@@ -16,12 +17,21 @@ const sender = {
   sessionId: fc.uint8Array({ minLength: SESSION_ID_BYTES, maxLength: SESSION_ID_BYTES }).map(sessionIdOf),
   epoch: fc.integer({ min: 1, max: 0xffff_ffff }),
 }
+const cookie = fc.uint8Array({ minLength: COOKIE_BYTES, maxLength: COOKIE_BYTES })
 const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ kind: fc.constant('reset' as const), ...sender }),
   fc.record({
     kind: fc.constant('tls' as const),
     ...sender,
     sequence: fc.maxSafeNat(),
+    bytes: fc.uint8Array({ minLength: 1, maxLength: 100 }),
+  }),
+  fc.record({ kind: fc.constant('cookie' as const), ...sender, from: fc.constant('server' as const), cookie }),
+  fc.record({
+    kind: fc.constant('hello' as const),
+    ...sender,
+    from: fc.constant('client' as const),
+    cookie,
     bytes: fc.uint8Array({ minLength: 1, maxLength: 100 }),
   }),
 )
@@ -41,7 +51,8 @@ describe('the szmq frame', () => {
         const [header, bytes] = encodeFrame(value)
         expect(header).toHaveLength(FRAME_HEADER_BYTES)
         if (value.kind === 'tls') expect(bytes).toBe(value.bytes)
-        else expect(bytes).toHaveLength(0)
+        else if (value.kind === 'hello') expect(bytes).toEqual(Uint8Array.of(...value.cookie, ...value.bytes))
+        else expect(bytes).toHaveLength(value.kind === 'cookie' ? COOKIE_BYTES : 0)
       }),
     )
   })

@@ -4,6 +4,9 @@ import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES, sessionIdOf, type Frame }
 const sessionId = sessionIdOf(Uint8Array.from({ length: 16 }, (_, at) => at))
 const frame: Frame = { kind: 'tls', from: 'client', sessionId, epoch: 2, sequence: 0x1_0000_0003, bytes: new Uint8Array([22]) }
 const reset: Frame = { kind: 'reset', from: 'server', sessionId, epoch: 2 }
+const cookie = new Uint8Array(16).fill(7)
+const asked: Frame = { kind: 'cookie', from: 'server', sessionId, epoch: 2, cookie }
+const hello: Frame = { kind: 'hello', from: 'client', sessionId, epoch: 2, cookie, bytes: new Uint8Array([22]) }
 const changed = (at: number, byte: number, of: Frame = frame) => {
   const [header, bytes] = encodeFrame(of)
   header[at] = byte
@@ -22,9 +25,12 @@ describe('the szmq frame', () => {
     ])
     expect([...bytes]).toEqual([22])
     expect([...encodeFrame(reset)[0].subarray(0, 4)]).toEqual([0x53, 0x5a, 1, 0x82])
+    expect([...encodeFrame(asked)[0].subarray(0, 4)]).toEqual([0x53, 0x5a, 1, 0x83])
+    expect([...encodeFrame(hello)[0].subarray(0, 4)]).toEqual([0x53, 0x5a, 1, 3])
+    expect([...encodeFrame(hello)[1]]).toEqual([...cookie, 22])
   })
 
-  it.each([frame, reset])('comes back as it went: $kind', (value) => {
+  it.each([frame, reset, asked, hello])('comes back as it went: $kind', (value) => {
     expect(decodeFrame(...encodeFrame(value))).toEqual(value)
   })
 
@@ -34,10 +40,15 @@ describe('the szmq frame', () => {
   })
 
   it.each([
-    ['an unknown type', changed(3, 3)],
+    ['an unknown type', changed(3, 4)],
     ['epoch 0', changed(23, 0)],
     ['a sequence beyond 2^53', changed(24, 0xff)],
     ['a reset with a sequence', changed(31, 1, reset)],
+    ['a cookie with a sequence', changed(31, 1, asked)],
+    ['a cookie that is too short', decodeFrame(encodeFrame(asked)[0], cookie.subarray(1))],
+    ['a cookie that is too long', decodeFrame(encodeFrame(asked)[0], new Uint8Array(17))],
+    ['a hello that is nothing but a cookie', decodeFrame(encodeFrame(hello)[0], cookie)],
+    ['a hello with a sequence', changed(31, 1, hello)],
     ['no bytes', decodeFrame(encodeFrame(frame)[0], new Uint8Array())],
     ['a reset with bytes', decodeFrame(encodeFrame(reset)[0], new Uint8Array([1]))],
     ['a header cut short', decodeFrame(encodeFrame(frame)[0].subarray(0, FRAME_HEADER_BYTES - 1), new Uint8Array([1]))],
