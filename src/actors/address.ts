@@ -31,6 +31,14 @@ export function authorityOf(endpoint: string): string {
   return endpoint.replace(/^tcp:\/\//, '')
 }
 
+/** ZeroMQ cuts a port that is too large down to 16 bits, and listens there. @throws ERR_SZMQ_INVALID_ENDPOINT */
+export function assertPort(endpoint: string): void {
+  const [, port = '0'] = /^tcp:\/\/.*:(\d+)$/.exec(endpoint) ?? []
+  if (Number(port) <= 65_535) return
+  const text = `cannot listen on ${endpoint}: ports end at 65535; port * takes any free one`
+  throw new SzmqError('ERR_SZMQ_INVALID_ENDPOINT', text)
+}
+
 /** @throws ERR_SZMQ_INVALID_ARGUMENT */
 export function assertName(name: string, what: string): void {
   if (/^[\w.-]{1,64}$/.test(name)) return

@@ -18,7 +18,7 @@ import {
   type NodeListener,
   type PeerIdentity,
 } from '../transport/index.ts'
-import { authorityOf, parseAddress } from './address.ts'
+import { assertPort, authorityOf, parseAddress } from './address.ts'
 import type { AskOptions } from './ask-table.ts'
 import { Origin } from './origin.ts'
 import type { RefShape } from './ref-shape.ts'
@@ -80,6 +80,7 @@ export class NodeLinks {
     const links = new NodeLinks(options)
     const { listen, limits: door = {} } = options.node
     if (listen !== undefined) {
+      assertPort(listen)
       links.#listener = await listenForNodes({
         endpoint: listen,
         engines: links.#engines,

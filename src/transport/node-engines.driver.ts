@@ -13,6 +13,7 @@ import { createTicketKeys, generateTicketSecret, type TicketKeys } from '../secu
 import type { TlsEngineFactory } from '../security/tls-engine.ts'
 import type { TlsOptions } from '../security/tls-options.ts'
 import { parseX509Credentials, X509Credentials, type X509CredentialsInput } from '../security/credentials/x509-credentials.ts'
+import { SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
 import { systemRandom } from '../shared/system-random.driver.ts'
 import { LINK_VERSION } from './link.codec.ts'
@@ -59,12 +60,14 @@ export async function readNodeCredentials(credentials: NodeCredentials): Promise
 /**
  * Credentials that follow their files, or PEM that stays as it is.
  *
- * @throws ERR_SZMQ_BAD_CREDENTIALS naming the file and what to do.
+ * @throws ERR_SZMQ_BAD_CREDENTIALS naming the file and what to do · ERR_SZMQ_INVALID_ARGUMENT for none
  */
 export async function openNodeCredentials(
   credentials: NodeCredentials,
   onEvent: CredentialListener,
 ): Promise<NodeCredentialSource> {
+  // Whoever writes JavaScript may forget it.
+  if (!isObject(credentials)) throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', NO_CREDENTIALS)
   if ('caFile' in credentials) return watchCredentials(credentials, { onEvent })
   const fixed = new RotatingCredentials({ kind: 'read', input: credentials }, { now: new Date(), listener: onEvent })
   return Object.assign(fixed, { [Symbol.asyncDispose]: () => Promise.resolve() })
@@ -80,7 +83,7 @@ export function createNodeEngines(
   credentials: X509Credentials | CredentialSource,
   { engine = 'openssl', priority, ticketKeys = ownTicketKeys() }: NodeEngineOptions = {},
 ): NodeEngines {
-  const make = MAKE[engine]
+  const make = factoryOf(engine)
   const shared = { priority, minVersion: 'TLSv1.3', alpn: ALPN } as const
   const sessions = new ClientSessions({ clock: systemClock })
   const following = (build: (current: X509Credentials) => TlsEngineFactory): TlsEngineFactory =>
@@ -90,6 +93,21 @@ export function createNodeEngines(
     client: (serverName) =>
       following((current) => make({ role: 'client', serverName, credentials: current, resumption: { sessions }, ...shared })),
   }
+}
+
+const NO_CREDENTIALS =
+  'a node has no `tls`: give it the files of its certificate, key and CA; "szmq pki" makes some for development'
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
+}
+
+function factoryOf(engine: keyof typeof MAKE): (options: TlsOptions) => TlsEngineFactory {
+  if (Object.hasOwn(MAKE, engine)) return MAKE[engine]
+  throw new SzmqError(
+    'ERR_SZMQ_INVALID_ARGUMENT',
+    `engine is ${JSON.stringify(engine)}: give one of ${Object.keys(MAKE).join(', ')}`,
+  )
 }
 
 function ownTicketKeys(): TicketKeys {

@@ -45,6 +45,23 @@ class Node {
   }
 }
 
+/** What somebody may give who does not have the types. */
+function untyped(options: object): Partial<NodeOptions> {
+  return options
+}
+
+describe('a node', () => {
+  // It listened on port 4464: ZeroMQ takes what is left of 16 bits. The others ended in a TypeError.
+  it.each([
+    ['a port that is none', { listen: 'tcp://127.0.0.1:70000' }, 'ERR_SZMQ_INVALID_ENDPOINT', /ports end at 65535/],
+    ['an engine that is none', untyped({ engine: 'boringssl' }), 'ERR_SZMQ_INVALID_ARGUMENT', /give one of openssl, gnutls/],
+    ['no credentials', untyped({ tls: undefined }), 'ERR_SZMQ_INVALID_ARGUMENT', /a node has no `tls`/],
+  ] as const)('does not start with %s', async (_what, options, code, text) => {
+    const start = new Node().start('a', options)
+    await expect(start).rejects.toMatchObject({ code, message: expect.stringMatching(text) })
+  })
+})
+
 describe('the engines of nodes', () => {
   it.each([
     ['openssl', 'gnutls'],
