@@ -113,7 +113,7 @@ export class StreamServer {
     const verdict = session?.receiveTls(tls, envelope)
     if (verdict === 'fed' || verdict === undefined) return
     this.#flood.note()
-    if (verdict === 'foreignPath') this.#answerReset(frame, envelope)
+    if (verdict === 'foreignPath' || verdict === 'otherEpoch') this.#answerReset(frame, envelope)
   }
 
   /** Nothing is kept of who is not let in, and nothing begun: see `docs/limits.md` for the order. */

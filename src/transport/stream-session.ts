@@ -42,8 +42,8 @@ export interface StreamSessionOptions extends SessionOptions {
 
 type TlsFrame = Extract<Frame, { readonly kind: 'tls' }>
 
-/** What a frame was taken for. A `foreignPath` may be answered with a reset. */
-export type Verdict = 'fed' | 'dropped' | 'foreignPath'
+/** What a frame was taken for. A `foreignPath` or an `otherEpoch` of the server's may be answered with a reset. */
+export type Verdict = 'fed' | 'dropped' | 'foreignPath' | 'otherEpoch'
 
 /**
  * One session in stream mode: numbers the frames that leave, and feeds TLS with those that come exactly in order.
@@ -68,6 +68,8 @@ export class StreamSession implements SecureChannel {
   /** undefined: this epoch is broken, nothing more of it is taken. */
   #nextIn: number | undefined = 0
   #envelope: Envelope
+  /** Server: what began the epoch that we follow, until it has proved itself. */
+  #peerHello: Uint8Array | undefined
   /** Where the hello of a newer epoch came from. */
   #offered: Envelope
   /** Where the peer was when it last proved itself, and in which epoch. */
@@ -133,12 +135,10 @@ export class StreamSession implements SecureChannel {
   }
 
   receiveTls(frame: TlsFrame, envelope: Envelope): Verdict {
-    if (this.#role === 'server' && frame.sequence === 0 && !this.#isNext(frame)) {
-      this.#offered = envelope
-      this.#session.peerRestarted(frame.epoch)
-    }
+    if (this.#role === 'server' && frame.sequence === 0) this.#takeHello(frame, envelope)
     if (frame.epoch !== this.#epoch) {
-      return this.#drop(frame.epoch < this.#epoch ? 'staleEpoch' : 'unexpectedEpoch')
+      this.#drop(frame.epoch < this.#epoch ? 'staleEpoch' : 'unexpectedEpoch')
+      return this.#isOfLeftPeer(frame) ? 'otherEpoch' : 'dropped'
     }
     if (!isSameEnvelope(envelope, this.#envelope)) {
       this.#drop('foreignPath')
@@ -177,6 +177,36 @@ export class StreamSession implements SecureChannel {
     else this.#drop(epoch < this.#epoch ? 'staleEpoch' : 'unexpectedEpoch')
   }
 
+  /**
+   * The first frame of an epoch, perhaps a forged one. The newest has its turn: behind a forged one, the peer's own would else pass for its
+   * repetition.
+   */
+  #takeHello(frame: TlsFrame, envelope: Envelope): void {
+    if (!this.#isNext(frame)) {
+      this.#offered = envelope
+      this.#session.peerRestarted(frame.epoch)
+      if (this.#isSecondHello(frame)) {
+        this.#session.streamBroken(`epoch ${frame.epoch} began twice`)
+        this.#session.peerRestarted(frame.epoch)
+      }
+    }
+    if (this.#isNext(frame)) this.#peerHello = frame.bytes
+  }
+
+  /** Of the epoch that we follow, which has not proved itself, and not the one that it began with. */
+  #isSecondHello(frame: TlsFrame): boolean {
+    if (this.#proven === undefined || this.#peerHello === undefined || frame.epoch !== this.#epoch) return false
+    return frame.epoch > this.#proven.epoch && this.#nextIn !== 0 && !equalBytes(frame.bytes, this.#peerHello)
+  }
+
+  /**
+   * Whoever proved itself still speaks in that epoch, or in a later one than its hello could begin, while we follow another hello: it has to
+   * begin anew, or silence ends the link.
+   */
+  #isOfLeftPeer({ epoch, sequence }: TlsFrame): boolean {
+    return this.#role === 'server' && sequence > 0 && this.#proven !== undefined && epoch >= this.#proven.epoch
+  }
+
   #isNext({ epoch, sequence }: TlsFrame): boolean {
     return epoch === this.#epoch && sequence === this.#nextIn
   }
@@ -198,6 +228,7 @@ export class StreamSession implements SecureChannel {
         this.#nextOut = 0
         this.#nextIn = 0
         this.#envelope = this.#offered
+        this.#peerHello = undefined
         return
       case 'reset.request':
         this.#requestReset(event.epoch)
@@ -205,6 +236,7 @@ export class StreamSession implements SecureChannel {
       case 'open':
         this.#handshakeBytes = undefined
         this.#proven = { envelope: this.#envelope, epoch: event.epoch }
+        this.#peerHello = undefined
         this.#report(event)
         return
       case 'resetting':

@@ -162,6 +162,41 @@ describe('an attacker on the wire', () => {
     expect(talk('still here')).toBe('still here')
   })
 
+  // Found by `npm run simulate -- --seed 14`: the server followed a hello that looked true, waited for the rest of that handshake until its
+  // deadline, and heard the peer it had left no more; by then both links were lost to silence.
+  it.each([
+    ['by a path of its own', 2, 'mallory'],
+    ['by a path of its own, before the next epoch', 3, 'mallory'],
+    ['on the path', 2, 'alice'],
+    ['on the path, before the next epoch', 3, 'alice'],
+  ])('cannot make a server wait for a handshake that nobody goes on with: %s', (_name, epoch, from) => {
+    const { forge, client, clock, network, server, talk } = opened()
+    forge('server', { kind: 'tls', epoch, bytes: helloBytes() }, from)
+    expect(server().channel?.status.kind).toBe('resetting')
+    talk('lost, but heard')
+    clock.advance(1_500)
+    network.run()
+    clock.advance(1_500)
+    network.run()
+    expect(client.channel?.status.kind).toBe('open')
+    expect(talk('still here')).toBe('still here')
+  })
+
+  it('cannot make a server wait either while the peer is in the middle of its own handshake', () => {
+    const { forge, client, clock, network, server, talk } = opened()
+    forge('client', { kind: 'reset', epoch: 1 })
+    clock.advance(50)
+    network.run(1)
+    network.inject({ to: 'server', client: 'mallory', parts: forgedHello(client.stream.channel.id as SessionId, 3) })
+    for (let round = 0; round < 30; round += 1) {
+      network.run()
+      clock.advance(100)
+    }
+    expect(client.channel?.status.kind).toBe('open')
+    expect(server().channel?.status.kind).toBe('open')
+    expect(talk('still here')).toBe('still here')
+  })
+
   it('cannot move a session to another identity', () => {
     const { client, clock, network, server, talk } = opened()
     const impostor = network.connect('mallory', insecureCleartextEngine({ role: 'client', name: 'mallory' }))
@@ -307,3 +342,16 @@ describe('the open door', () => {
     expect(client.messages).toEqual(['hello there'])
   })
 })
+
+/** A hello as a client makes it. */
+function helloBytes(): Uint8Array {
+  const bytes: Uint8Array[] = []
+  insecureCleartextEngine({ role: 'client', name: 'mallory' })((event) => {
+    if (event.kind === 'ciphertext') bytes.push(event.bytes)
+  }).start()
+  return bytes[0] ?? new Uint8Array()
+}
+
+function forgedHello(sessionId: SessionId, epoch: number): readonly Uint8Array[] {
+  return encodeFrame({ kind: 'tls', from: 'client', sessionId, epoch, sequence: 0, bytes: helloBytes() })
+}
