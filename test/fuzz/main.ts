@@ -83,10 +83,11 @@ async function reportDeath(
 
 function reportFailure(
   name: string,
-  { seed, inputs }: FuzzArguments,
+  { seed, inputs, seconds }: FuzzArguments,
   { why, stack, input }: { readonly why: string; readonly stack: string; readonly input: readonly string[] },
 ): string {
-  const again = `npm run fuzz -- --target ${name} --seed ${seed} --inputs ${inputs}`
+  const extent = seconds === undefined ? `--inputs ${inputs}` : `--seconds ${seconds}`
+  const again = `npm run fuzz -- --target ${name} --seed ${seed} ${extent}`
   const text = `FAIL ${name}: ${why}\n${stack}\n  seed ${seed}: ${again}`
   if (input.length === 0) return text
   const file = keepInput(name, { kind: 'failed', why: why.slice(0, 400), input: fromHexPieces(input) })

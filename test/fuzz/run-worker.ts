@@ -31,16 +31,13 @@ export async function runWorker(
   }
 }
 
-/** A smaller input that also ends the process. */
+/** A smaller input that also ends the process; `input` itself if it does so only after others. */
 export async function minimiseDeath(target: string, seed: number, input: FuzzInput): Promise<FuzzInput> {
-  return minimise(
-    input,
-    async (candidate) => {
-      const outcome = await runWorker({ target, seed, maxInputs: 1, maxSeconds: 1, only: toHexPieces(candidate) })
-      return outcome.kind === 'dead'
-    },
-    MAX_CRASH_TRIES,
-  )
+  const kills = async (candidate: FuzzInput): Promise<boolean> => {
+    const outcome = await runWorker({ target, seed, maxInputs: 1, maxSeconds: 1, only: toHexPieces(candidate) })
+    return outcome.kind === 'dead'
+  }
+  return (await kills(input)) ? minimise(input, kills, MAX_CRASH_TRIES) : input
 }
 
 function runIn(job: WorkerJob, onProgress: (inputs: number) => void): Promise<WorkerOutcome> {
