@@ -5,7 +5,7 @@ import type { Random } from '../shared/random.ts'
 import type { ErrorReference } from './error-reference.ts'
 import { encodeInnerFrame, InnerFrameDecoder, type InnerFrame } from './inner-frame.codec.ts'
 import { DEFAULT_SESSION_LIMITS, resolveLimits, type SessionLimits } from './limits.ts'
-import { ChartWatch, createSessionActor, type SessionActor, type SessionEffects } from './session-charts.ts'
+import { SessionCharts, type SessionEffect } from './session-charts.ts'
 import type { SessionEvent, SessionStatus } from './session-status.ts'
 import type { SessionMachineEvent } from './session.machine.ts'
 import { identityDigest, type PeerIdentity } from './identity.ts'
@@ -32,8 +32,7 @@ export class Session {
   readonly #limits: SessionLimits
   readonly #clock: Clock
   readonly #listener: (event: SessionEvent) => void
-  readonly #chart: SessionActor
-  readonly #watch: ChartWatch
+  readonly #charts: SessionCharts
 
   #engine: TlsEngine | undefined
   #decoder: InnerFrameDecoder
@@ -45,7 +44,6 @@ export class Session {
   #isHeldBack = false
 
   readonly #work: (() => void)[] = []
-  readonly #effects: (() => void)[] = []
   #isWorking = false
 
   /** @throws ERR_SZMQ_INVALID_ARGUMENT when a limit is not a positive number */
@@ -60,28 +58,15 @@ export class Session {
     this.#clock = clock
     this.#listener = listener
     this.#decoder = new InnerFrameDecoder(this.#limits.maxMessageBytes)
-    const chartClock: Clock = {
-      now: () => clock.now(),
-      setTimeout: (callback, delayMs) => clock.setTimeout(() => this.#run(callback), delayMs),
-      clearTimeout: (handle) => {
-        clock.clearTimeout(handle)
-      },
-    }
-    this.#chart = createSessionActor(
-      { role, firstEpoch, limits: this.#limits },
-      { clock: chartClock, random },
-      this.#effectTable(),
-      (effect) => this.#effects.push(effect),
-    )
-    this.#chart.start()
-    this.#effects.length = 0
-    this.#watch = new ChartWatch(this.#chart, (chart, from, to) => this.#listener({ kind: 'transition', chart, from, to }))
+    this.#charts = new SessionCharts({ role, firstEpoch, limits: this.#limits }, { clock, random }, (timer) => {
+      this.#run(timer)
+    })
   }
 
   get status(): SessionStatus {
-    const { value, context } = this.#chart.getSnapshot()
-    const kind = typeof value === 'string' ? value : 'resetting'
+    const { state, context } = this.#charts
     const { epoch } = context
+    const kind = kindOf(state)
     switch (kind) {
       case 'idle':
       case 'closed':
@@ -192,7 +177,7 @@ export class Session {
   }
 
   #openEngine(): TlsEngine {
-    if (this.#engine !== undefined && this.#chart.getSnapshot().value === 'open') return this.#engine
+    if (this.#engine !== undefined && this.#charts.state === 'open') return this.#engine
     throw new SzmqError('ERR_SZMQ_INVALID_STATE', `the session is ${this.status.kind}, not open: wait until it is`)
   }
 
@@ -204,14 +189,16 @@ export class Session {
 
   /** One transition and what it asks for. */
   #step(event: SessionMachineEvent): void {
-    if (this.#chart.getSnapshot().status !== 'active') return
-    this.#chart.send(event)
-    this.#runEffects()
+    if (this.#charts.isOver) return
+    this.#charts.send(event)
+    this.#followCharts()
   }
 
-  #runEffects(): void {
-    this.#watch.look()
-    for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) effect()
+  #followCharts(): void {
+    const charts = this.#charts
+    for (let move = charts.nextMove(); move !== undefined; move = charts.nextMove())
+      this.#listener({ kind: 'transition', ...move })
+    for (let effect = charts.nextEffect(); effect !== undefined; effect = charts.nextEffect()) this.#do(effect)
   }
 
   /** Everything that comes in queues here, so that nothing ever re-enters a transition, an engine or a half-written frame. */
@@ -230,7 +217,7 @@ export class Session {
       body()
       for (let task = this.#work.shift(); task !== undefined; task = this.#work.shift()) {
         task()
-        this.#runEffects()
+        this.#followCharts()
       }
     } finally {
       this.#isWorking = false
@@ -252,7 +239,7 @@ export class Session {
         return
       case 'drain':
         this.#isHeldBack = false
-        if (this.#chart.getSnapshot().value === 'open') this.#listener({ kind: 'drain' })
+        if (this.#charts.state === 'open') this.#listener({ kind: 'drain' })
         else this.#step({ type: 'engine.drain' })
         return
       case 'peer.closeNotify':
@@ -275,7 +262,7 @@ export class Session {
   #forwardCiphertext(bytes: Uint8Array): void {
     const isFirst = this.#bytesOut === 0
     this.#bytesOut += bytes.length
-    this.#listener({ kind: 'ciphertext', epoch: this.#chart.getSnapshot().context.epoch, bytes })
+    this.#listener({ kind: 'ciphertext', epoch: this.#charts.context.epoch, bytes })
     if (isFirst) this.#step({ type: 'hello.sent' })
   }
 
@@ -296,8 +283,8 @@ export class Session {
         this.#step({ type: 'peer.end', isDrained: !this.#isHeldBack })
         return
       case 'message': {
-        const { value } = this.#chart.getSnapshot()
-        if (value === 'open' || value === 'closing') this.#listener({ kind: 'message', bytes: frame.bytes })
+        const { state } = this.#charts
+        if (state === 'open' || state === 'closing') this.#listener({ kind: 'message', bytes: frame.bytes })
         else this.#step({ type: 'peer.violated', error: EARLY_MESSAGE })
         return
       }
@@ -342,30 +329,65 @@ export class Session {
     return this.#facts
   }
 
-  #effectTable(): SessionEffects {
-    return {
-      startEpoch: (epoch) => this.#startEngine(epoch),
-      beginHandshake: () => this.#engine?.start(),
-      sendAccept: () => this.#put({ kind: 'accept' }),
-      reportOpen: () => {
-        const facts = this.#provenFacts()
-        this.#provenPeer ??= facts.peer
-        const { epoch } = this.#chart.getSnapshot().context
-        this.#listener({ kind: 'open', epoch, facts, handshakeMs: this.#clock.now() - this.#startedAt })
-      },
-      reportResetting: (error) => this.#listener({ kind: 'resetting', error: asError(error) }),
-      discard: () => this.#dropEngine(),
-      requestReset: (epoch) => this.#listener({ kind: 'reset.request', epoch }),
-      sendEnd: () => {
+  #do({ name, epoch, error }: SessionEffect): void {
+    switch (name) {
+      case 'startEpoch':
+        this.#startEngine(epoch)
+        return
+      case 'beginHandshake':
+        this.#engine?.start()
+        return
+      case 'sendAccept':
+        this.#put({ kind: 'accept' })
+        return
+      case 'reportOpen':
+        this.#reportOpen(epoch)
+        return
+      case 'reportResetting':
+        this.#listener({ kind: 'resetting', error: asError(error) })
+        return
+      case 'requestReset':
+        this.#listener({ kind: 'reset.request', epoch })
+        return
+      case 'notifyRefusal':
+        if (this.#role === 'server') this.#listener({ kind: 'reset.request', epoch })
+        return
+      case 'sendEnd':
         this.#put({ kind: 'end' })
         this.#engine?.close()
-      },
-      disconnect: () => this.#engine?.close(),
-      release: () => this.#dropEngine(),
-      reportClosed: () => this.#listener({ kind: 'closed' }),
-      reportFailed: (error) => this.#listener({ kind: 'failed', error: asError(error) }),
+        return
+      case 'disconnect':
+        this.#engine?.close()
+        return
+      case 'discard':
+      case 'release':
+        this.#dropEngine()
+        return
+      case 'reportClosed':
+        this.#listener({ kind: 'closed' })
+        return
+      case 'reportFailed':
+        this.#listener({ kind: 'failed', error: asError(error) })
+        return
+      default:
+        assertNever(name)
     }
   }
+
+  #reportOpen(epoch: number): void {
+    const facts = this.#provenFacts()
+    this.#provenPeer ??= facts.peer
+    this.#listener({ kind: 'open', epoch, facts, handshakeMs: this.#clock.now() - this.#startedAt })
+  }
+}
+
+const KINDS = ['idle', 'handshaking', 'open', 'resetting', 'closing', 'closed', 'failed'] as const
+
+/** What the session chart calls `resetting.handshaking` is `resetting`. */
+function kindOf(state: string): SessionStatus['kind'] {
+  const kind = KINDS.find((known) => state.startsWith(known))
+  if (kind === undefined) throw new TypeError(`the session chart is in ${state}, which is no status`)
+  return kind
 }
 
 const EARLY_MESSAGE = new SzmqError('ERR_SZMQ_MALFORMED_MESSAGE', 'the peer sent a message before it accepted us')

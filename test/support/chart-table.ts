@@ -18,7 +18,7 @@ export function walk(machine: AnyStateMachine, input: unknown, steps: readonly S
   }
   const snapshot = actor.getSnapshot()
   actor.stop()
-  return { state: nameOf(snapshot.value), output: snapshot.output as unknown, context: snapshot.context as unknown, clock }
+  return { state: stateName(snapshot.value), output: snapshot.output as unknown, context: snapshot.context as unknown, clock }
 }
 
 /**
@@ -43,11 +43,12 @@ export function tabulate<State extends string>(
   return table
 }
 
-function nameOf(value: unknown): string {
+/** `{ running: { exchange: 'negotiating', refusal: 'unheard' } }` → `running.exchange.negotiating running.refusal.unheard` */
+export function stateName(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
   return Object.entries(value)
     .flatMap(([name, inner]) =>
-      nameOf(inner)
+      stateName(inner)
         .split(' ')
         .map((tail) => `${name}.${tail}`),
     )
