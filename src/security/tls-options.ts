@@ -1,9 +1,9 @@
 import { SzmqError } from '../shared/errors.ts'
-import type { ClientSessions } from './resumption/client-sessions.ts'
+import { ClientSessions } from './resumption/client-sessions.ts'
 import type { Credentials } from './credentials/credentials.ts'
-import type { GuardedSessionStore } from './resumption/guarded-session-store.ts'
+import { GuardedSessionStore } from './resumption/guarded-session-store.ts'
 import type { PeerIdentity } from './identity.ts'
-import type { TicketKeys } from './resumption/ticket-keys.ts'
+import { TicketKeys } from './resumption/ticket-keys.ts'
 
 /** What every TLS engine takes. Each engine refuses with an error that names the other one what it cannot do. */
 export interface TlsOptions {
@@ -71,7 +71,7 @@ export const DEFAULT_SESSION_LIFETIME_MS = 2 * 3_600_000
  * @throws ERR_SZMQ_INVALID_ARGUMENT naming the option, what was given and what to give
  */
 export function requireTlsOptions(options: TlsOptions): void {
-  const { role, serverName, clientCertificate, minVersion, maxVersion, alpn, resumption } = options
+  const { role, serverName, clientCertificate, minVersion, maxVersion, priority, alpn, resumption } = options
   requireOneOf('role', role, ['client', 'server'])
   requireOneOf('clientCertificate', clientCertificate ?? 'required', ['required', 'optional', 'none'])
   for (const [name, version] of Object.entries({ minVersion, maxVersion }))
@@ -83,10 +83,23 @@ export function requireTlsOptions(options: TlsOptions): void {
   }
   if (alpn !== undefined && (alpn === '' || Buffer.byteLength(alpn) > MAX_ALPN_BYTES))
     throw invalid(`alpn has ${Buffer.byteLength(alpn)} bytes: give the name of a protocol, 1 to ${MAX_ALPN_BYTES} bytes`)
-  const lifetimeMs = resumption === false ? undefined : resumption?.lifetimeMs
+  // GnuTLS would read up to the NUL, and miss the versions that are taken off behind.
+  if (priority !== undefined && (typeof priority !== 'string' || priority.includes('\0')))
+    throw invalid(`priority is ${JSON.stringify(priority)}: give a text without NUL`)
+  if (resumption !== undefined && resumption !== false) requireResumption(resumption)
+  requireCredentials(role, [options.credentials].flat())
+}
+
+/** What is called in the midst of a handshake: what it throws there, nobody would catch. */
+function requireResumption({ store, ticketKeys, sessions, lifetimeMs }: TlsResumption): void {
   if (lifetimeMs !== undefined && !(lifetimeMs > 0))
     throw invalid(`resumption.lifetimeMs is ${lifetimeMs}: give a positive number of milliseconds`)
-  requireCredentials(role, [options.credentials].flat())
+  if (store !== undefined && !(store instanceof GuardedSessionStore))
+    throw invalid('resumption.store is not guarded: give guardSessionStore(store, { clock })')
+  if (ticketKeys !== undefined && ticketKeys !== false && !(ticketKeys instanceof TicketKeys))
+    throw invalid('resumption.ticketKeys are none: give what createTicketKeys({ secret }) makes, or false')
+  if (sessions !== undefined && !(sessions instanceof ClientSessions))
+    throw invalid('resumption.sessions are none: give new ClientSessions({ clock })')
 }
 
 /** RFC 7301 §3.1. */
@@ -94,6 +107,9 @@ const MAX_ALPN_BYTES = 255
 
 /** A TLS library takes the one side's for the other's, and reads what is not there. */
 function requireCredentials(role: TlsOptions['role'], list: readonly Credentials[]): void {
+  const untyped: readonly (Partial<Credentials> | null | undefined)[] = list
+  if (untyped.some((credentials) => typeof credentials?.kind !== 'string'))
+    throw invalid('there are no credentials in what was given as such: see docs/security.md for those there are')
   for (const credentials of list) {
     const side = sideOf(credentials)
     if (side !== undefined && side !== role)

@@ -31,6 +31,12 @@ describe.each([
     ['a version that is none', untyped({ minVersion: 'TLSv1.1' }), /minVersion is "TLSv1.1"/],
     ['an application protocol without a name', { alpn: '' }, /alpn has 0 bytes/],
     ['an application protocol with too long a name', { alpn: 'é'.repeat(128) }, /alpn has 256 bytes/],
+    // GnuTLS read up to the NUL, and spoke TLS 1.2 with a peer although minVersion was TLSv1.3.
+    ['a priority with more behind a NUL', { priority: 'NORMAL\0', minVersion: 'TLSv1.3' }, /priority is "NORMAL.*without NUL/],
+    ['ticket keys that are none', untyped({ resumption: { ticketKeys: {} } }), /give what createTicketKeys/],
+    ['a store without its guard', untyped({ resumption: { store: new Map() } }), /store is not guarded/],
+    ['sessions that are none', untyped({ resumption: { sessions: [] } }), /give new ClientSessions/],
+    ['no credentials at all', untyped({ credentials: undefined }), /there are no credentials/],
     ['a lifetime that is no number', { resumption: { lifetimeMs: Number.NaN } }, /lifetimeMs is NaN/],
     ['a lifetime that is over before it begins', { resumption: { lifetimeMs: -1 } }, /lifetimeMs is -1/],
   ] as const)('refuse %s', (_what, options, text) => {
