@@ -3,7 +3,8 @@ import { messageOf, SzmqError, type SzmqErrorCode } from '../../shared/errors.ts
 /** What OpenSSL gave up over, as one of szmq's errors. Its own error is the `cause`. */
 export function toTlsError(thrown: unknown, phase: 'handshake' | 'session'): SzmqError {
   const reason = reasonOf(thrown)
-  const alert = /ALERT_(?:SSLV3_)?([A-Z_]+)$/.exec(reason)?.[1]?.replace(/^NUMBER_/, '')
+  // Five of them lack the word: TLSV1_UNRECOGNIZED_NAME and the like.
+  const alert = /^(?:.*ALERT_(?:SSLV3_)?|TLSV1_)([A-Z_]+)$/.exec(reason)?.[1]?.replace(/^NUMBER_/, '')
   const [code, text] = alert === undefined ? ownVerdict(reason, phase) : peerVerdict(alert, phase)
   return new SzmqError(code, `${text} (OpenSSL: ${reason})`, { cause: thrown })
 }
@@ -87,7 +88,10 @@ function peerVerdict(alert: string, phase: 'handshake' | 'session'): Verdict {
     case 'ACCESS_DENIED':
       return ['ERR_SZMQ_REFUSED_BY_PEER', 'the peer knows who we are and does not let us in. Its own log tells more']
     case 'UNKNOWN_PSK_IDENTITY':
-      return ['ERR_SZMQ_REFUSED_BY_PEER', 'the peer does not know our PSK identity. Its own log tells more']
+      return [
+        'ERR_SZMQ_UNKNOWN_IDENTITY',
+        'the peer does not know our PSK identity or user name: add it there, or correct ours',
+      ]
     case 'BAD_RECORD_MAC':
     case 'BAD_MAC':
     case 'DECRYPTION_FAILED':
