@@ -16,6 +16,7 @@ export { DEFAULT_SUPERVISION, type Supervision } from './actors/supervision.ts'
 export {
   STOP_DEADLINE_MS,
   type ActorSystem,
+  type DoorInfo,
   type LinkInfo,
   type NodeOptions,
   type SpawnOptions,
@@ -30,4 +31,4 @@ export {
 } from './security/pki/development-credentials.driver.ts'
 export { describeIdentity, type PeerIdentity } from './security/identity.ts'
 export { SzmqError, type Blame, type SzmqErrorCode } from './shared/errors.ts'
-export type { LinkLimits, NodeCredentials, StreamLimits, TlsFacts } from './transport/index.ts'
+export type { GateLimits, LinkLimits, NodeCredentials, StreamLimits, TlsFacts } from './transport/index.ts'

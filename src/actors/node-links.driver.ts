@@ -26,7 +26,7 @@ import { readResolveAnswer } from './resolve.ts'
 import type { Runtime } from './runtime.ts'
 import { RUNTIME_ID, Signal, type ResolvePayload } from './signal.ts'
 import type { LinkPort, Switchboard } from './switchboard.ts'
-import type { LinkInfo, NodeOptions, SystemEvent } from './system.ts'
+import type { DoorInfo, LinkInfo, NodeOptions, SystemEvent } from './system.ts'
 import { HOST_THREAD } from './thread-end.driver.ts'
 
 export interface NodeLinksOptions {
@@ -78,7 +78,7 @@ export class NodeLinks {
 
   static async open(options: NodeLinksOptions): Promise<NodeLinks> {
     const links = new NodeLinks(options)
-    const { listen, limits: door = {} } = options.node
+    const { listen, limits: streamLimits = {}, gate } = options.node
     if (listen !== undefined) {
       assertPort(listen)
       links.#listener = await listenForNodes({
@@ -86,7 +86,8 @@ export class NodeLinks {
         engines: links.#engines,
         local: options.local,
         ...limitsOf(options.node),
-        door,
+        streamLimits,
+        ...(gate === undefined ? {} : { gate }),
         onFlood: (event) => {
           options.onEvent(toDoorEvent(event))
         },
@@ -99,6 +100,12 @@ export class NodeLinks {
   /** `127.0.0.1:7000` when it listens. */
   get authority(): string | undefined {
     return this.#listener === undefined ? undefined : authorityOf(this.#listener.endpoint)
+  }
+
+  get door(): DoorInfo | undefined {
+    if (this.#listener === undefined) return undefined
+    const { counters, gate } = this.#listener
+    return { messages: { ...counters }, connections: gate === undefined ? undefined : { ...gate } }
   }
 
   infos(): readonly LinkInfo[] {

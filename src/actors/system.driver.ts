@@ -15,6 +15,7 @@ import { Switchboard } from './switchboard.ts'
 import {
   STOP_DEADLINE_MS,
   type ActorSystem,
+  type DoorInfo,
   type LinkInfo,
   type SpawnOptions,
   type SystemEvent,
@@ -191,6 +192,10 @@ class System implements ActorSystem {
 
   links(): readonly LinkInfo[] {
     return this.#links?.infos() ?? []
+  }
+
+  door(): DoorInfo | undefined {
+    return this.#links?.door
   }
 
   async stats(options: AskOptions = {}): Promise<ThreadStats> {

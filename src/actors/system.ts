@@ -8,6 +8,8 @@ import type { ThreadStats } from './signal.ts'
 import type {
   AuthorizePeer,
   CredentialEvent,
+  GateCounters,
+  GateLimits,
   Grant,
   LinkCounters,
   LinkLimits,
@@ -15,6 +17,7 @@ import type {
   NodeEngineOptions,
   PeerIdentity,
   Refusals,
+  StreamCounters,
   StreamLimits,
   TlsFacts,
   WireCounters,
@@ -51,6 +54,20 @@ export interface NodeOptions extends NodeEngineOptions {
   readonly link?: Partial<LinkLimits>
   /** Bounds of what anybody may do at `listen` before he has proved who he is: handshakes, sessions, answers. See `docs/limits.md`. */
   readonly limits?: Partial<StreamLimits>
+  /**
+   * Looks at each connection before ZeroMQ gets it, and cuts those that could make ZeroMQ itself run out of memory or abort: true, or its limits.
+   * Costs one more hop for each byte that comes in or goes out at `listen`. See `docs/limits.md`. Default: true, unless `listen` is a loopback
+   * address. An interface by name (`tcp://eth0:7000`) is for ZeroMQ alone: give false, or its address.
+   */
+  readonly gate?: boolean | Partial<GateLimits>
+}
+
+/** What came to `listen` and was not taken. */
+export interface DoorInfo {
+  /** Messages, by reason. */
+  readonly messages: Readonly<StreamCounters>
+  /** Connections that were cut, by reason; undefined without a gate. */
+  readonly connections: Readonly<GateCounters> | undefined
 }
 
 /** What happens in a system, for logs and supervision of the whole. */
@@ -162,6 +179,8 @@ export interface ActorSystem extends AsyncDisposable {
   stopActor(ref: ActorRef, options?: AskOptions): Promise<void>
   /** Links that are up. */
   links(): readonly LinkInfo[]
+  /** What was refused at `listen` so far; undefined when it listens nowhere. */
+  door(): DoorInfo | undefined
   /** What all threads of this node have counted. */
   stats(options?: AskOptions): Promise<ThreadStats>
   /**

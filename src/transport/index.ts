@@ -18,6 +18,8 @@ export {
 } from './node-engines.driver.ts'
 export { connectToNode, listenForNodes, type NodeLink, type NodeListener, type WireCounters } from './node-link.driver.ts'
 export type { FloodEvent, Refusals } from './flood-watch.ts'
+export type { GateCounters } from './gate.driver.ts'
+export type { GateLimits } from './gate-limits.ts'
 export type { StreamCounters } from './stream-counters.ts'
 export type { StreamLimits } from './stream-limits.ts'
 export { describeIdentity, identityDigest, type PeerIdentity } from '../security/identity.ts'

@@ -1,6 +1,8 @@
 import { SzmqError } from '../shared/errors.ts'
 import { systemClock } from '../shared/system-clock.driver.ts'
 import { systemRandom } from '../shared/system-random.driver.ts'
+import { createInnerDoor, openGate, type GateCounters } from './gate.driver.ts'
+import type { GateLimits } from './gate-limits.ts'
 import { Link, type LinkEvent, type LinkLimits, type NodeIdentity } from './link.ts'
 import type { NodeEngines } from './node-engines.driver.ts'
 import type { SecureChannel } from './secure-channel.ts'
@@ -37,8 +39,13 @@ export interface NodeListenerOptions {
   readonly local: NodeIdentity
   readonly limits?: Partial<LinkLimits>
   /** Bounds of what may come to the open door. */
-  readonly door?: Partial<StreamLimits>
+  readonly streamLimits?: Partial<StreamLimits>
   readonly onFlood?: (event: FloodEvent) => void
+  /**
+   * true, or its limits: connections are looked at before ZeroMQ gets them. Default: true, unless only this machine can reach `endpoint`. What ZeroMQ
+   * alone understands (`tcp://eth0:7000`) needs false.
+   */
+  readonly gate?: boolean | Partial<GateLimits>
   /** Called for each peer that knocks, before it has proved anything; its link's events go to what it returns. */
   readonly onLink: (link: NodeLink) => (event: LinkEvent) => void
 }
@@ -48,6 +55,8 @@ export interface NodeListener {
   readonly endpoint: string
   /** What was dropped and refused, by reason, and answered. */
   readonly counters: Readonly<StreamCounters>
+  /** Connections that were cut at the gate, by reason; undefined without one. */
+  readonly gate: Readonly<GateCounters> | undefined
   close(): void
 }
 
@@ -57,17 +66,19 @@ export async function listenForNodes({
   engines,
   local,
   limits,
-  door = {},
+  streamLimits = {},
   onFlood = () => {},
+  gate = needsGate(endpoint),
   onLink,
 }: NodeListenerOptions): Promise<NodeListener> {
   const wire = createWireCounters()
-  const { maxFrameBytes } = resolveStreamLimits(door)
+  let socket: LinkSocket | undefined
+  const { maxFrameBytes } = resolveStreamLimits(streamLimits)
   const server: StreamServer = new StreamServer(
-    { engine: engines.server, limits: door, onFlood },
+    { engine: engines.server, limits: streamLimits, onFlood },
     { clock: systemClock, random: systemRandom },
     ({ envelope, parts }) => {
-      send(socket, wire, [...envelope, ...parts])
+      if (socket !== undefined) send(socket, wire, [...envelope, ...parts])
     },
     (channel: SecureChannel) => {
       let listener: ((event: LinkEvent) => void) | undefined
@@ -83,22 +94,70 @@ export async function listenForNodes({
       }
     },
   )
-  const socket: LinkSocket = await bindRouter(endpoint, socketOptions(maxFrameBytes), {
-    onRefused: () => {
-      wire.framesRefused += 1
-    },
-    onMessage: (parts) => {
-      count(wire, parts)
-      server.receive(parts)
-    },
-  })
+  const bind = async (at: string): Promise<LinkSocket> => {
+    socket = await bindRouter(at, socketOptions(maxFrameBytes), {
+      onRefused: () => {
+        wire.framesRefused += 1
+      },
+      onMessage: (parts) => {
+        count(wire, parts)
+        server.receive(parts)
+      },
+    })
+    return socket
+  }
+  const door = await openDoor(endpoint, gate, bind)
   return {
-    endpoint: socket.lastEndpoint,
+    endpoint: door.endpoint,
     counters: server.counters,
+    gate: door.counters,
     close: () => {
       server.destroy()
-      socket.close()
+      door.close()
     },
+  }
+}
+
+function needsGate(endpoint: string): boolean {
+  return endpoint.startsWith('tcp://') && !/^tcp:\/\/(?:127\.[\d.]+|\[::1\]|localhost):/i.test(endpoint)
+}
+
+/** What listens: a ROUTER, or a gate with a ROUTER behind it. */
+interface Door {
+  readonly endpoint: string
+  readonly counters: Readonly<GateCounters> | undefined
+  close(): void
+}
+
+async function openDoor(
+  endpoint: string,
+  gate: boolean | Partial<GateLimits>,
+  bind: (endpoint: string) => Promise<LinkSocket>,
+): Promise<Door> {
+  if (gate === false) {
+    const socket = await bind(endpoint)
+    return { endpoint: socket.lastEndpoint, counters: undefined, close: () => socket.close() }
+  }
+  const inner = createInnerDoor()
+  let socket: LinkSocket | undefined
+  const closeInner = (): void => {
+    socket?.close()
+    inner.dispose()
+  }
+  try {
+    socket = await bind(inner.endpoint)
+    const outer = await openGate(endpoint.replace('tcp://*:', 'tcp://0.0.0.0:'), socket.lastEndpoint, gate === true ? {} : gate)
+    return {
+      endpoint: outer.endpoint,
+      counters: outer.counters,
+      close: () => {
+        outer.close()
+        closeInner()
+      },
+    }
+  } catch (error) {
+    closeInner()
+    throw error
   }
 }
 

@@ -237,7 +237,7 @@ function socketOptions({ highWaterMark, maxPartBytes, limits = {} }: LinkSocketO
   }
 }
 
-function bindError(endpoint: string, error: unknown): SzmqError {
+export function bindError(endpoint: string, error: unknown): SzmqError {
   const code = (error as { code?: unknown }).code
   if (code === 'EADDRINUSE') {
     return new SzmqError(
