@@ -18,5 +18,5 @@ export async function main(): Promise<number> {
   const here = system.spawn(Counter, 'c1') // on this thread
   const there = system.spawn(Counter, 'c2', { thread: 'any' }) // on a worker thread: the same line
   for (const counter of [here, there]) counter.tell.add(2)
-  return (await here.ask.total()) + (await there.ask.total({ timeoutMs: 500 }))
+  return (await here.ask.total()) + (await there.ask.total({ timeoutMs: 5_000 }))
 }

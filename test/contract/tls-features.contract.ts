@@ -83,6 +83,13 @@ export function describeTlsFeatures(title: string, make: TlsFeaturesOptions): vo
           pair.destroy()
         })
 
+        it('a server with a CA alone is refused at once', () => {
+          const credentials = X509Trust.parse({ ca: pki.ca.certificatePem })
+          expect(() => make.server({ role: 'server', credentials })).toThrow(
+            expect.objectContaining({ code: 'ERR_SZMQ_BAD_CREDENTIALS' }),
+          )
+        })
+
         it('a server that does not ask sees nobody', async () => {
           const pair = createPair({ server: { clientCertificate: 'none' } })
           expect((await agree(pair)).server.peer.verifiedBy).toBe('nothing')

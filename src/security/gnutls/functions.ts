@@ -37,6 +37,7 @@ const CALLBACK = [
 const NEGOTIATION = [
   'int gnutls_priority_init(_Out_ void **priority, const char *text, _Out_ void **error_at)',
   'void gnutls_priority_deinit(void *priority)',
+  'int gnutls_priority_protocol_list(void *priority, _Out_ void **list)',
   'int gnutls_priority_set(void *session, void *priority)',
   'int gnutls_server_name_set(void *session, int type, const void *name, size_t length)',
   'int gnutls_alpn_set_protocols(void *session, const gnutls_datum_t *protocols, unsigned int count, unsigned int flags)',

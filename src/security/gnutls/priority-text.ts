@@ -26,7 +26,7 @@ export function toPriorityText(
     ...needed.flatMap(({ adds }) => adds),
     // Otherwise a server that has both would show its certificate to whoever can judge raw public keys only.
     ...(kinds.has('rawPublicKey') && !kinds.has('x509') && !kinds.has('x509Trust') ? ['-CTYPE-X509'] : []),
-    '-VERS-TLS1.1:-VERS-TLS1.0',
+    '-VERS-DTLS-ALL:-VERS-TLS1.1:-VERS-TLS1.0:-VERS-SSL3.0',
     ...(maxVersion === 'TLSv1.2' ? ['-VERS-TLS1.3'] : []),
     ...(minVersion === 'TLSv1.3' ? ['-VERS-TLS1.2'] : []),
   ].join(':')

@@ -2,10 +2,10 @@ import { createHash, hkdfSync } from 'node:crypto'
 import { equalBytes } from '../../shared/bytes.ts'
 import { systemClock } from '../../shared/system-clock.driver.ts'
 import { systemRandom } from '../../shared/system-random.driver.ts'
-import { decodeKeptSession, encodeKeptSession, type KeptSession } from '../resumption/client-session.codec.ts'
 import { clientSessionKey, ClientSessions } from '../resumption/client-sessions.ts'
 import type { GuardedSessionStore } from '../resumption/guarded-session-store.ts'
 import { MAX_SESSION_LIFETIME_MS } from '../resumption/session-store.ts'
+import { PeerSessions } from '../resumption/peer-sessions.ts'
 import { createTicketKeys, generateTicketSecret, type TicketKeys } from '../resumption/ticket-keys.ts'
 import { DEFAULT_SESSION_LIFETIME_MS, type TlsOptions, type TlsResumption } from '../tls-options.ts'
 
@@ -93,32 +93,5 @@ export class SealedStore {
 
   #seal(id: Uint8Array, session: Uint8Array): Uint8Array {
     return createHash('sha256').update(this.#terms).update(Uint8Array.of(id.length)).update(id).update(session).digest()
-  }
-}
-
-/** The sessions of the one peer that a client's factory is for. */
-export class PeerSessions {
-  readonly #sessions: ClientSessions
-  readonly #key: string
-  readonly #lifetimeMs: number
-
-  constructor(sessions: ClientSessions, key: string, lifetimeMs: number) {
-    this.#sessions = sessions
-    this.#key = key
-    this.#lifetimeMs = lifetimeMs
-  }
-
-  take(): KeptSession | undefined {
-    const taken = this.#sessions.take(this.#key)
-    return taken === undefined ? undefined : decodeKeptSession(taken.data)
-  }
-
-  remember(version: 'TLSv1.2' | 'TLSv1.3', kept: KeptSession): void {
-    this.#sessions.remember(this.#key, { version, data: encodeKeptSession(kept) }, { lifetimeMs: this.#lifetimeMs })
-  }
-
-  /** After a handshake that failed: the next one is a full one. */
-  forget(): void {
-    this.#sessions.forget(this.#key)
   }
 }

@@ -205,7 +205,9 @@ class NativesBuilder {
         this.frees.push(() => {
           fn.gnutls_priority_deinit(priority)
         })
-        return priority
+        if (fn.gnutls_priority_protocol_list(priority, [null]) > 0) return priority
+        const seen = `the priority string leaves no TLS version: ${text}`
+        throw new SzmqError('ERR_SZMQ_INVALID_ARGUMENT', `${seen}: allow one between minVersion and maxVersion`)
       }
       const place = errorAt[0] === null ? text.length : Number(errorAt[0] - kept)
       const seen = `${text.slice(0, place)} >>> ${text.slice(place)}`

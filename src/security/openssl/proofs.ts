@@ -12,9 +12,10 @@ export interface OpensslProofs {
 }
 
 /**
- * @throws ERR_SZMQ_INVALID_ARGUMENT for credentials that only the gnutls engine can use · ERR_SZMQ_BAD_CREDENTIALS for none
+ * @throws ERR_SZMQ_INVALID_ARGUMENT for credentials that only the gnutls engine can use · ERR_SZMQ_BAD_CREDENTIALS for none, or for a
+ *   server with none to show
  */
-export function sortProofs(given: Credentials | readonly Credentials[]): OpensslProofs {
+export function sortProofs(role: 'client' | 'server', given: Credentials | readonly Credentials[]): OpensslProofs {
   let own: X509Credentials | undefined
   let trust: X509Trust | undefined
   let psk: PskCredentials | undefined
@@ -37,6 +38,10 @@ export function sortProofs(given: Credentials | readonly Credentials[]): Openssl
       case 'insecureAnonymous':
         throw onlyGnutls('anonymous key exchange')
     }
+  }
+  if (role === 'server' && own === undefined && psk === undefined && trust !== undefined) {
+    const seen = 'a server with a CA alone has nothing to show'
+    throw new SzmqError('ERR_SZMQ_BAD_CREDENTIALS', `${seen}: give it a certificate and a key`)
   }
   if (own !== undefined || trust !== undefined || psk !== undefined) return { own, trust, psk }
   throw new SzmqError('ERR_SZMQ_BAD_CREDENTIALS', 'an empty list of credentials: give X.509 credentials or a pre-shared key')

@@ -51,7 +51,7 @@ export interface OpensslSettings {
 export function resolveOpensslSettings(options: OpensslEngineOptions): OpensslSettings {
   const { role, serverName, alpn, authorize, clientCertificate = 'required', insecureKeyLog } = options
   requireTlsOptions(options)
-  const proofs = sortProofs(options.credentials)
+  const proofs = sortProofs(role, options.credentials)
   if (insecureKeyLog !== undefined) {
     process.emitWarning('szmq writes TLS secrets to a key log: whoever reads it reads all traffic', 'SecurityWarning')
   }

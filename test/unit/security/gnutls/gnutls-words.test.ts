@@ -95,7 +95,7 @@ describe('the priority string', () => {
   const kinds = (...list: Credentials['kind'][]): ReadonlySet<Credentials['kind']> => new Set(list)
 
   it('is szmq’s default, without old versions', () => {
-    expect(toPriorityText({}, kinds('x509'))).toBe(`${DEFAULT_PRIORITY}:-VERS-TLS1.1:-VERS-TLS1.0`)
+    expect(toPriorityText({}, kinds('x509'))).toBe(`${DEFAULT_PRIORITY}:-VERS-DTLS-ALL:-VERS-TLS1.1:-VERS-TLS1.0:-VERS-SSL3.0`)
   })
 
   it('gets what the credentials need', () => {
@@ -107,7 +107,7 @@ describe('the priority string', () => {
 
   it('keeps what it says itself of these', () => {
     const priority = 'NORMAL:-KX-ALL:+dhe-psk:-GROUP-ALL:+GROUP-FFDHE3072'
-    expect(toPriorityText({ priority }, kinds('psk'))).toBe(`${priority}:-VERS-TLS1.1:-VERS-TLS1.0`)
+    expect(toPriorityText({ priority }, kinds('psk'))).toBe(`${priority}:-VERS-DTLS-ALL:-VERS-TLS1.1:-VERS-TLS1.0:-VERS-SSL3.0`)
     expect(toPriorityText({ priority: 'NORMAL:-SRP' }, kinds('srp'))).not.toContain('+SRP')
   })
 
@@ -115,7 +115,7 @@ describe('the priority string', () => {
     const narrowed = toPriorityText({ minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' }, kinds('x509'))
     expect(narrowed.endsWith(':-VERS-TLS1.2')).toBe(true)
     expect(toPriorityText({ priority: 'NORMAL', maxVersion: 'TLSv1.2' }, kinds('x509'))).toBe(
-      'NORMAL:-VERS-TLS1.1:-VERS-TLS1.0:-VERS-TLS1.3',
+      'NORMAL:-VERS-DTLS-ALL:-VERS-TLS1.1:-VERS-TLS1.0:-VERS-SSL3.0:-VERS-TLS1.3',
     )
   })
 })
