@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from '../shared/clock.ts'
 import type { Chart, ChartAction, ChartEvent, ChartState, ChartTransition, Moment } from './chart.ts'
 
-/** Where a chart runs. Nothing of it calls back in the middle of a call: a run is not re-entered. */
+/** Where a chart runs. Called in the midst of a step: what is asked for is best done after it. An event sent from here waits for its turn. */
 export interface ChartHost {
   readonly clock: Pick<Clock, 'setTimeout' | 'clearTimeout'>
   /** An action that the machine only names. */
@@ -81,18 +81,8 @@ export class ChartRun<Context extends object> {
 
   #step(event: ChartEvent): void {
     if (this.#state === '') this.#enter(this.#chart.initial, 0, event)
-    else
-      this.#take(
-        this.#select(event, (state) => state.on.get(event.type)),
-        event,
-      )
-    while (
-      !this.#isOver &&
-      this.#take(
-        this.#select(event, ({ always }) => always),
-        event,
-      )
-    );
+    else this.#take(this.#select(event), event)
+    while (!this.#isOver && this.#take(this.#select(event, true), event));
     this.#tellMove()
     for (let next = this.#afterStep.shift(); next !== undefined; next = this.#afterStep.shift()) next()
     if (!this.#isOver) return
@@ -101,15 +91,12 @@ export class ChartRun<Context extends object> {
   }
 
   /** Inner states before outer ones. Regions have no event in common, so that there is never more than one. */
-  #select(
-    event: ChartEvent,
-    candidatesOf: (state: ChartState) => readonly ChartTransition[] | undefined,
-  ): ChartTransition | undefined {
+  #select(event: ChartEvent, isEventless = false): ChartTransition | undefined {
     for (let at = this.#active.length - 1; at >= 0; at -= 1) {
       const state = this.#active[at]
-      const candidates = state === undefined ? undefined : candidatesOf(state)
-      const chosen = candidates?.find(({ isAllowed }) => isAllowed === undefined || isAllowed(this.#moment(event)))
-      if (chosen !== undefined) return chosen
+      for (const transition of (isEventless ? state?.always : state?.on.get(event.type)) ?? []) {
+        if (transition.isAllowed?.(this.#moment(event)) ?? true) return transition
+      }
     }
     return undefined
   }

@@ -18,6 +18,7 @@ const END = 3
 /** Up to here header and body are copied into one buffer; beyond, two parts cost less than the copy. */
 const MAX_COPIED_BYTES = 512
 const FIRST_SPAN_BYTES = 64 * 1024
+const NOTHING = new Uint8Array(0)
 
 /** The parts to be sent one after the other. The body of a big message is the caller's own array. */
 export function encodeInnerFrame(frame: InnerFrame): readonly Uint8Array[] {
@@ -44,7 +45,7 @@ export class InnerFrameDecoder {
   readonly #maxMessageBytes: number
   readonly #header = new Uint8Array(INNER_HEADER_BYTES)
   #headerFill = 0
-  #body = new Uint8Array(0)
+  #body = NOTHING
   #bodyFill = 0
   #broken: SzmqError | undefined
 
@@ -97,7 +98,7 @@ export class InnerFrameDecoder {
     this.#bodyFill = fill
     if (fill < length) return undefined
     const whole = this.#body.subarray(0, length)
-    this.#body = new Uint8Array(0)
+    this.#body = NOTHING
     this.#bodyFill = 0
     return whole
   }
@@ -135,11 +136,14 @@ function frameOf(type: number, bytes: Uint8Array): InnerFrame {
 
 function header(length: number, type: number, room: number): Uint8Array {
   const bytes = new Uint8Array(INNER_HEADER_BYTES + room)
-  new DataView(bytes.buffer).setUint32(0, length)
+  bytes[0] = length >>> 24
+  bytes[1] = length >>> 16
+  bytes[2] = length >>> 8
+  bytes[3] = length
   bytes[4] = type
   return bytes
 }
 
 function readUint32(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  return (((bytes[0] ?? 0) << 24) | ((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0)) >>> 0
 }

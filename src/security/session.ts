@@ -8,6 +8,7 @@ import { DEFAULT_SESSION_LIMITS, resolveLimits, type SessionLimits } from './lim
 import { SessionCharts, type SessionEffect } from './session-charts.ts'
 import type { SessionEvent, SessionStatus } from './session-status.ts'
 import type { SessionMachineEvent } from './session.machine.ts'
+import type { GnutlsHandles } from './gnutls/handles.ts'
 import { identityDigest, type PeerIdentity } from './identity.ts'
 import type { TlsEngine, TlsEngineFactory, TlsEvent, TlsFacts } from './tls-engine.ts'
 
@@ -35,7 +36,8 @@ export class Session {
   readonly #charts: SessionCharts
 
   #engine: TlsEngine | undefined
-  #decoder: InnerFrameDecoder
+  /** Lives with the engine. */
+  #decoder: InnerFrameDecoder | undefined
   #facts: TlsFacts | undefined
   #provenPeer: PeerIdentity | undefined
   #startedAt: Instant = 0
@@ -57,7 +59,6 @@ export class Session {
     this.#limits = resolveLimits(DEFAULT_SESSION_LIMITS, limits)
     this.#clock = clock
     this.#listener = listener
-    this.#decoder = new InnerFrameDecoder(this.#limits.maxMessageBytes)
     this.#charts = new SessionCharts({ role, firstEpoch, limits: this.#limits }, { clock, random }, (timer) => {
       this.#run(timer)
     })
@@ -156,6 +157,14 @@ export class Session {
    */
   exportKeyingMaterial(label: string, length: number, context?: Uint8Array): Uint8Array {
     return this.#openEngine().exportKeyingMaterial(label, length, context)
+  }
+
+  /**
+   * GnuTLS's own structures behind the current epoch (`gnutls_session_t`, credentials, priority, DH parameters), on which any other GnuTLS
+   * function can be called; undefined with another engine and while none lives.
+   */
+  get gnutls(): GnutlsHandles | undefined {
+    return this.#engine?.gnutls
   }
 
   /** The engine of the current epoch; it ends with the epoch. For what only one library can: narrow it by its `name`. */
@@ -267,7 +276,7 @@ export class Session {
   }
 
   #takePlaintext(engine: TlsEngine, bytes: Uint8Array): void {
-    for (const frame of this.#decoder.push(bytes)) {
+    for (const frame of this.#decoder?.push(bytes) ?? []) {
       if (engine !== this.#engine) return
       if (frame instanceof SzmqError) this.#step({ type: 'peer.violated', error: frame })
       else this.#takeFrame(frame)
@@ -309,6 +318,7 @@ export class Session {
   #startEngine(epoch: number): void {
     this.#dropEngine()
     this.#startedAt = this.#clock.now()
+    this.#decoder = new InnerFrameDecoder(this.#limits.maxMessageBytes)
     this.#listener({ kind: 'epoch.started', epoch })
     const engine: TlsEngine = this.#makeEngine((event) => this.#run(() => this.#onEngineEvent(engine, event)))
     this.#engine = engine
@@ -318,7 +328,7 @@ export class Session {
     this.#engine?.destroy()
     this.#engine = undefined
     this.#facts = undefined
-    this.#decoder = new InnerFrameDecoder(this.#limits.maxMessageBytes)
+    this.#decoder = undefined
     this.#bytesIn = 0
     this.#bytesOut = 0
     this.#isHeldBack = false
