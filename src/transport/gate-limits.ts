@@ -4,9 +4,9 @@ export interface GateLimits {
   readonly maxConnections: number
   /** The same for each address that connects: an IPv4 address, or the first 64 bits of an IPv6 one. Default 100. */
   readonly maxConnectionsPerAddress: number
-  /** Parts of one message. Whoever sends more is cut; ZeroMQ alone would keep them all until the last one comes. Default 18. */
+  /** Parts of one message. Whoever sends more is cut; ZeroMQ alone would keep them all until the last one comes. For a node, `maxEnvelopeParts` and 2. Default 18. */
   readonly maxParts: number
-  /** Bytes of one message, all parts. Whoever announces more is cut. Default 1 052 672: a frame of 1 MiB and its envelope. */
+  /** Bytes of one message, all parts. Whoever announces more is cut. For a node, `maxFrameBytes` and twice `maxEnvelopeBytes`. Default 1 052 672. */
   readonly maxMessageBytes: number
 }
 

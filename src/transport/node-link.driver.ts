@@ -73,7 +73,7 @@ export async function listenForNodes({
 }: NodeListenerOptions): Promise<NodeListener> {
   const wire = createWireCounters()
   let socket: LinkSocket | undefined
-  const { maxFrameBytes } = resolveStreamLimits(streamLimits)
+  const { maxFrameBytes, maxEnvelopeParts, maxEnvelopeBytes } = resolveStreamLimits(streamLimits)
   const server: StreamServer = new StreamServer(
     { engine: engines.server, limits: streamLimits, onFlood },
     { clock: systemClock, random: systemRandom },
@@ -106,7 +106,10 @@ export async function listenForNodes({
     })
     return socket
   }
-  const door = await openDoor(endpoint, gate, bind)
+  // Whatever the door behind it may take, and a header.
+  const widest = { maxParts: maxEnvelopeParts + 2, maxMessageBytes: maxFrameBytes + 2 * maxEnvelopeBytes }
+  const gateLimits = gate === true ? widest : gate && { ...widest, ...gate }
+  const door = await openDoor(endpoint, gateLimits, bind)
   return {
     endpoint: door.endpoint,
     counters: server.counters,
@@ -131,7 +134,7 @@ interface Door {
 
 async function openDoor(
   endpoint: string,
-  gate: boolean | Partial<GateLimits>,
+  gate: false | Partial<GateLimits>,
   bind: (endpoint: string) => Promise<LinkSocket>,
 ): Promise<Door> {
   if (gate === false) {
@@ -146,7 +149,7 @@ async function openDoor(
   }
   try {
     socket = await bind(inner.endpoint)
-    const outer = await openGate(endpoint.replace('tcp://*:', 'tcp://0.0.0.0:'), socket.lastEndpoint, gate === true ? {} : gate)
+    const outer = await openGate(endpoint.replace('tcp://*:', 'tcp://0.0.0.0:'), socket.lastEndpoint, gate)
     return {
       endpoint: outer.endpoint,
       counters: outer.counters,

@@ -4,7 +4,7 @@ export interface SocketLimits {
   readonly sendQueueMessages: number
   /** Messages of one connection that wait to be read. Beyond, its TCP connection is not read. Default 512. */
   readonly receiveQueueMessages: number
-  /** A connection that has not finished ZeroMQ's own greeting by then is cut: silence, HTTP, one byte a second. Default 5 000. */
+  /** A connection that has not finished ZeroMQ's own greeting by then is cut: silence, one byte a second. Default 5 000. */
   readonly greetingTimeoutMs: number
   /** TCP connections that the kernel keeps until ZeroMQ accepts them; it may have a lower limit (`somaxconn`). Default 511. */
   readonly backlog: number
