@@ -1,4 +1,5 @@
 import { SzmqError } from '../shared/errors.ts'
+import type { GnutlsHandles } from './gnutls/handles.ts'
 import type { PeerIdentity } from './identity.ts'
 
 /**
@@ -9,6 +10,9 @@ import type { PeerIdentity } from './identity.ts'
  */
 export interface TlsEngine {
   readonly name: 'openssl' | 'gnutls' | 'cleartext'
+
+  /** Of a gnutls engine: the live session itself. @throws ERR_SZMQ_INVALID_STATE after the end of the engine */
+  readonly gnutls?: GnutlsHandles
 
   /** Begins the handshake; a client emits its ClientHello. Called once, before anything else. */
   start(): void
