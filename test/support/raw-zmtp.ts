@@ -43,3 +43,18 @@ export async function openRaw(port: number): Promise<{ readonly socket: Socket; 
   await Promise.race([new Promise<void>((resolve) => socket.once('connect', () => resolve())), closed])
   return { socket, closed }
 }
+
+/** A connection whose greeting is complete on both sides, so that messages may follow; or one that was cut in it. */
+export async function openGreeted(port: number, identity?: Uint8Array): Promise<Awaited<ReturnType<typeof openRaw>>> {
+  const raw = await openRaw(port)
+  const isReady = new Promise<void>((resolve) => {
+    let heard = ''
+    raw.socket.on('data', (bytes: Buffer) => {
+      heard += bytes.toString('latin1')
+      if (heard.includes('READY')) resolve()
+    })
+  })
+  raw.socket.write(Buffer.concat([zmtpGreeting(), zmtpReady('DEALER', identity)]))
+  await Promise.race([isReady, raw.closed])
+  return raw
+}
