@@ -109,7 +109,7 @@ export class Model {
       sender.isRefused = true
       return
     }
-    if (sender.state !== 'up' && sender.state !== 'suspended') {
+    if (sender.state !== 'up') {
       throw new Violation('send is refused unless the link is up', `${sender.name} is ${sender.state} and took a batch`)
     }
     const sequence = sender.accepted.length + 1

@@ -1,8 +1,9 @@
 import { SzmqError } from '../../src/shared/errors.ts'
 import type { FakeClock } from '../../src/testing/fake-clock.ts'
 import { Link, type LinkEvent } from '../../src/transport/link.ts'
-import type { SecureChannel } from '../../src/transport/secure-channel.ts'
+import type { ChannelEvent, SecureChannel } from '../../src/transport/secure-channel.ts'
 import { StreamClient, StreamServer } from '../../src/transport/stream.ts'
+import { BackPressure } from './back-pressure.ts'
 import { boundEngine } from './bound-engine.ts'
 import type { Dice } from './dice.ts'
 import type { Batch, LinkRecord, Model } from './model.ts'
@@ -28,6 +29,8 @@ export interface NodeLink {
   /** A server knows it once the link is up; -1 before. */
   pair: number
   readonly side: 'client' | 'server'
+  /** The session asked to hold back, and has not said `drain` since. */
+  isHeldBack: boolean
   /** Received, and not yet said to be delivered. */
   readonly waiting: Batch[]
   readonly connection: Connection | undefined
@@ -129,7 +132,8 @@ export class SimulatedNode {
   }
 
   /** @returns was it taken? */
-  send({ link, record }: NodeLink): boolean {
+  send(nodeLink: NodeLink): boolean {
+    const { link, record, isHeldBack } = nodeLink
     const { model, plan } = this.#world
     const batch = {
       length: this.#dice.pick(plan.workload.sizes),
@@ -138,6 +142,7 @@ export class SimulatedNode {
     }
     const body = model.nextBody(batch.length)
     const isAccepted = link.send(batch.to, batch.from, body)
+    if (isAccepted && isHeldBack) throw new Violation('a link holds back until drain', record.name)
     // It was copied, so this is ours again.
     body.fill(0xee)
     model.sent(record, batch, isAccepted)
@@ -158,7 +163,7 @@ export class SimulatedNode {
         network.sendUp(connection, parts)
       },
       (event) => {
-        nodeLink.link.onChannelEvent(event)
+        passOn(nodeLink, event)
       },
     )
     const nodeLink = this.#addLink(client.channel, pair, connection)
@@ -176,7 +181,7 @@ export class SimulatedNode {
       (channel) => {
         const nodeLink = this.#addLink(channel, -1, undefined)
         return (event) => {
-          nodeLink.link.onChannelEvent(event)
+          passOn(nodeLink, event)
         }
       },
     )
@@ -201,10 +206,11 @@ export class SimulatedNode {
       channel,
       pair,
       side: connection === undefined ? 'server' : 'client',
+      isHeldBack: false,
       waiting: [],
       connection,
     }
-    link.attach(channel)
+    link.attach(new BackPressure(channel, nodeLink))
     this.links.push(nodeLink)
     return nodeLink
   }
@@ -310,6 +316,11 @@ export class SimulatedNode {
       ends.includes(this.index) ? [pair] : [],
     )
   }
+}
+
+function passOn(nodeLink: NodeLink, event: ChannelEvent): void {
+  if (event.kind !== 'message') nodeLink.isHeldBack = false
+  nodeLink.link.onChannelEvent(event)
 }
 
 /** Why links are destroyed in the middle, when the plan says so. */

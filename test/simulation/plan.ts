@@ -46,11 +46,13 @@ export interface Workload {
 export interface Plan {
   readonly seed: number
   /**
-   * - `storm`: a random set of faults.
+   * - `storm`: a random set of faults, also those that end links.
+   * - `losses`: the network loses, repeats, reorders, delays and cuts, and threads are slow: no link may go down, for its patience is long.
+   *   Nothing is damaged: where the length of a TLS record is, TLS waits for the rest, and only silence ends the link.
    * - `injections`: the network is faultless, and an intruder is on it: no link may go down.
    * - `calm`: nothing at all happens: nothing is reset, either.
    */
-  readonly profile: 'storm' | 'injections' | 'calm'
+  readonly profile: 'storm' | 'losses' | 'injections' | 'calm'
   readonly nodes: 2 | 3
   readonly engineTiming: 'at once' | 'later'
   readonly highWaterMarkBytes: number
@@ -71,12 +73,10 @@ export interface Plan {
 /** Swarm testing: each run draws its own limits, and a subset of the faults with rates of their own. */
 export function planOf(seed: number, nodes?: 2 | 3): Plan {
   const dice = new Dice(seed, 'plan')
-  const drawn = dice.random.fraction()
-  const profile = drawn < 0.68 ? 'storm' : drawn < 0.95 ? 'injections' : 'calm'
+  const profile = drawProfile(dice.random.fraction())
   const drawnNodes = dice.pick([2, 2, 3] as const)
   const count = nodes ?? drawnNodes
-  const healAtMs = profile === 'storm' ? dice.between(1_000, 15_000) : dice.between(5_000, 40_000)
-  const drawFaults = profile === 'storm' ? drawStorm : profile === 'injections' ? drawInjections : drawCalm
+  const healAtMs = profile === 'injections' ? dice.between(5_000, 40_000) : dice.between(1_000, 15_000)
   const maxBatchBytes = dice.pick([64, 600, 20_000, 60_000])
   return {
     seed,
@@ -92,7 +92,7 @@ export function planOf(seed: number, nodes?: 2 | 3): Plan {
       [10, 40],
     ] as const),
     proxies: dice.pick([0, 0, 1, 3]),
-    ...drawFaults(dice, count, healAtMs),
+    ...DRAW_FAULTS[profile](dice, count, healAtMs),
     workload: {
       batches: dice.integer(5, 150),
       maxBurst: dice.pick([1, 4, 40]),
@@ -106,6 +106,21 @@ export function planOf(seed: number, nodes?: 2 | 3): Plan {
   }
 }
 
+/** Nothing that the intruder does may as much as reset a session: nobody but the network could notice. */
+export function isQuiet({ profile, happenings }: Plan): boolean {
+  if (profile === 'calm') return true
+  const quiet: readonly string[] = QUIET_INJECTIONS
+  return (
+    profile === 'injections' && happenings.every((happening) => happening.kind === 'inject' && quiet.includes(happening.what))
+  )
+}
+
+function drawProfile(fraction: number): Plan['profile'] {
+  if (fraction < 0.5) return 'storm'
+  if (fraction < 0.7) return 'losses'
+  return fraction < 0.95 ? 'injections' : 'calm'
+}
+
 function drawLimits(dice: Dice, profile: Plan['profile'], maxBatchBytes: number): Pick<Plan, 'linkLimits' | 'sessionLimits'> {
   const window = {
     maxBatchBytes,
@@ -114,8 +129,20 @@ function drawLimits(dice: Dice, profile: Plan['profile'], maxBatchBytes: number)
     ackEveryBatches: dice.pick([1, 3, 32]),
     ackDelayMs: dice.pick([1, 5, 50]),
   }
-  // Where nothing may go down, the times are those of production.
-  if (profile !== 'storm') return { linkLimits: window, sessionLimits: {} }
+  // What an intruder does must cost nothing with the times of production.
+  if (profile === 'injections' || profile === 'calm') return { linkLimits: window, sessionLimits: {} }
+  if (profile === 'losses') {
+    return {
+      linkLimits: { ...window, heartbeatMs: dice.pick([200, 1_000]), silenceMs: 300_000 },
+      sessionLimits: {
+        handshakeTimeoutMs: 1_000,
+        backOffMaxMs: 500,
+        maxResetAttempts: 1_000,
+        peerHelloTimeoutMs: 300_000,
+        maxResetMs: 300_000,
+      },
+    }
+  }
   return {
     linkLimits: { ...window, heartbeatMs: dice.pick([200, 1_000]), silenceMs: dice.pick([2_000, 10_000, 30_000]) },
     sessionLimits: {
@@ -135,10 +162,22 @@ function drawCalm(): Faults {
   return { rates: NO_RATES, happenings: [] }
 }
 
-function drawStorm(dice: Dice, nodes: number, healAtMs: number): Faults {
+function drawRates(dice: Dice): Readonly<Record<FrameFault, number>> {
   const isOn = new Set(dice.some(FRAME_FAULTS))
   const rateOf = (fault: FrameFault): number => (isOn.has(fault) ? 10 ** dice.between(-3.5, -1.2) : 0)
-  const rates = Object.fromEntries(FRAME_FAULTS.map((fault) => [fault, rateOf(fault)])) as Record<FrameFault, number>
+  return Object.fromEntries(FRAME_FAULTS.map((fault) => [fault, rateOf(fault)])) as Record<FrameFault, number>
+}
+
+function drawLosses(dice: Dice, nodes: number, healAtMs: number): Faults {
+  const kinds = dice.some(['cut', 'partition', 'slowReader', 'stall'] as const)
+  const happenings = kinds.flatMap((kind) =>
+    Array.from({ length: dice.integer(1, 5) }, () => drawHappening(dice, kind, nodes, healAtMs)),
+  )
+  return { rates: { ...drawRates(dice), corrupt: 0 }, happenings: inOrder(happenings) }
+}
+
+function drawStorm(dice: Dice, nodes: number, healAtMs: number): Faults {
+  const rates = drawRates(dice)
   const happenings = dice
     .some(['cut', 'partition', 'slowReader', 'stall', 'crash', 'bye', 'destroy', 'rekey', 'inject'] as const)
     .flatMap((kind) =>
@@ -200,6 +239,7 @@ function inOrder(happenings: readonly Happening[]): readonly Happening[] {
   return happenings.toSorted((a, b) => a.atMs - b.atMs)
 }
 
+const DRAW_FAULTS = { storm: drawStorm, losses: drawLosses, injections: drawInjections, calm: drawCalm }
 const NO_RATES: Readonly<Record<FrameFault, number>> = { drop: 0, repeat: 0, reorder: 0, delay: 0, corrupt: 0 }
 /** A handshake and its hellos take six ways of at most 40 ms. */
 const UP_BY_MS = 1_000

@@ -7,7 +7,7 @@ import { Intruder } from './intruder.ts'
 import { Model, type ModelCounters } from './model.ts'
 import { Network, type NetworkCounters } from './network.ts'
 import { PAIRS, SimulatedNode, WHIM, type NodeLink, type World } from './node.ts'
-import type { Happening, Plan } from './plan.ts'
+import { BREAKING_INJECTIONS, isQuiet, type Happening, type Plan } from './plan.ts'
 import { Trace } from './trace.ts'
 import { Violation } from './violation.ts'
 
@@ -66,11 +66,13 @@ class Simulation {
   /** undefined while it is down. */
   readonly #nodes: (SimulatedNode | undefined)[] = []
   readonly #all: SimulatedNode[] = []
+  readonly #isQuiet: boolean
   readonly #suspendedAt = new Map<NodeLink, number>()
   #stage: 'storm' | 'healing' | 'ending' = 'storm'
 
   constructor(plan: Plan, trace: Trace) {
     this.#plan = plan
+    this.#isQuiet = isQuiet(plan)
     this.trace = trace
     this.#pairs = PAIRS.slice(0, plan.nodes === 2 ? 1 : 3)
     this.#model = new Model(plan.linkLimits, { isOrderedAcrossLinks: plan.givesUpOlderLinks })
@@ -164,10 +166,10 @@ class Simulation {
 
   #checkEnd(): void {
     const model = this.#model
+    for (const node of this.#living()) node.close()
     const living = model.links.filter(({ state }) => state !== 'down' && state !== 'gone')
     if (living.length > 0) throw new Violation('everything ends', living.map(({ name, state }) => `${name} ${state}`).join())
     for (const node of this.#all) {
-      if (this.#nodes[node.index] === node) node.close()
       const { pendingTimers } = node.scope
       if (pendingTimers > 0) throw new Violation('no timer is left', `${pendingTimers} of ${node.incarnation}`)
       for (const { link, record } of node.links) {
@@ -181,10 +183,20 @@ class Simulation {
       throw new Violation('conservation', `at the end: ${JSON.stringify(batches)}`)
     }
     if (this.#plan.profile !== 'storm' && batches.received !== batches.accepted) {
-      throw new Violation('an intruder costs nothing', `${batches.accepted} accepted, ${batches.received} received`)
+      throw new Violation(`${this.#plan.profile} lose nothing`, `${batches.accepted} accepted, ${batches.received} received`)
     }
+    this.#checkCost()
     this.counters.links = model.links.length
     this.counters.simulatedMs = this.#clock.now()
+  }
+
+  /** What an intruder breaks is broken once: both ends reset, and what is replayed later changes nothing. */
+  #checkCost(): void {
+    if (this.#plan.profile !== 'injections') return
+    const { suspended, happenings } = this.counters
+    const broken = BREAKING_INJECTIONS.reduce((sum, what) => sum + (happenings[`inject.${what}`] ?? 0), 0)
+    if (suspended > 2 * broken)
+      throw new Violation('an injection costs one reset', `${broken} of them, ${suspended} links suspended`)
   }
 
   // ---- time ----------------------------------------------------------------------------------------------------------------------
@@ -223,7 +235,15 @@ class Simulation {
       }
     }
     const standing = new Set(this.#standing().map(({ record }) => record))
-    const rest = this.#model.links.find((link) => link.state !== 'down' && link.state !== 'gone' && !standing.has(link))
+    const isPatient = this.#plan.profile === 'losses'
+    const rest = this.#model.links.find(
+      (link) =>
+        link.state !== 'down' &&
+        link.state !== 'gone' &&
+        !standing.has(link) &&
+        // Its client gave its first handshake up; only silence ends it, and here that takes minutes.
+        !(isPatient && link.state === 'new'),
+    )
     return rest === undefined ? undefined : `${rest.name} is still ${rest.state}`
   }
 
@@ -309,7 +329,8 @@ class Simulation {
       case 'suspended':
         counters.suspended += 1
         if (!this.#suspendedAt.has(nodeLink)) this.#suspendedAt.set(nodeLink, this.#clock.now())
-        if (profile === 'calm') throw new Violation('nothing resets in calm water', `${record.name}: ${event.error.message}`)
+        if (this.#isQuiet)
+          throw new Violation('what must change nothing resets nothing', `${record.name}: ${event.error.message}`)
         return
       case 'resumed': {
         counters.resumed += 1
@@ -324,8 +345,8 @@ class Simulation {
         const code = event.error?.code ?? 'bye'
         counters.downs[code] = (counters.downs[code] ?? 0) + 1
         if (this.#stage === 'ending') this.#checkBye(nodeLink, event)
-        else if (profile !== 'storm')
-          throw new Violation('an intruder costs nothing', `${record.name} went down: ${event.error?.message}`)
+        else if (!mayGoDown(this.#plan, record.state === 'new'))
+          throw new Violation(`${profile} end no link`, `${record.name} went down: ${event.error?.message}`)
         return
       }
       case 'batch':
@@ -360,15 +381,21 @@ class Simulation {
   }
 }
 
+/** A first handshake may fail over a single loss: it is final, and the next one is a link of its own. */
+function mayGoDown({ profile }: Plan, isNew: boolean): boolean {
+  return profile === 'storm' || (profile === 'losses' && isNew)
+}
+
 /** One wait of each kind that may have begun just before the calm: a handshake, its repetition, a back-off, a reset request, silence. */
-function recoveryBoundMs({ linkLimits, sessionLimits, workload }: Plan): number {
+function recoveryBoundMs({ profile, linkLimits, sessionLimits, workload }: Plan): number {
   const session = { ...DEFAULT_SESSION_LIMITS, ...sessionLimits }
   const link = { ...DEFAULT_LINK_LIMITS, ...linkLimits }
   return (
     2 * (session.handshakeTimeoutMs + session.backOffMaxMs + session.refusalGraceMs) +
     session.renotifyMs +
     link.heartbeatMs +
-    link.silenceMs +
+    // Where links go down: one end may be lost to silence, and only then fall silent for the other one.
+    (profile === 'losses' ? 0 : 2 * link.silenceMs) +
     workload.maxDeliveryMs * workload.batches +
     SLACK_MS
   )
