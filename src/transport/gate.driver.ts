@@ -40,11 +40,16 @@ export interface Gate {
 /** A socket file in a folder of its own that nobody else may enter; where there is none, a port of the loopback. */
 export function createInnerDoor(): InnerDoor {
   if (process.platform === 'win32') return { endpoint: 'tcp://127.0.0.1:*', dispose: () => {} }
-  const folder = mkdtempSync(join(tmpdir(), 'szmq-'))
+  const folder = mkdtempSync(join(tmpdir(), 'szmq-gate-'))
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.once('exit', remove)
   return {
     endpoint: `ipc://${join(folder, 'door')}`,
     dispose: () => {
-      rmSync(folder, { recursive: true, force: true })
+      process.off('exit', remove)
+      remove()
     },
   }
 }
