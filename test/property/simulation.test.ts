@@ -37,6 +37,6 @@ describe('links between simulated nodes', () => {
     )
     expect(kinds.size).toBe(8 + 13)
     expect(rates.size).toBe(5)
-    expect(new Set(plans.map(({ profile }) => profile)).size).toBe(3)
+    expect(new Set(plans.map(({ profile }) => profile)).size).toBe(4)
   })
 })

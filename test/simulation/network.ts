@@ -1,6 +1,6 @@
 import type { FakeClock } from '../../src/testing/fake-clock.ts'
 import type { Dice } from './dice.ts'
-import { FRAME_FAULTS, type Direction, type FrameFault, type Plan } from './plan.ts'
+import type { Direction, FrameFault, Plan } from './plan.ts'
 import { Violation } from './violation.ts'
 
 export type Parts = readonly Uint8Array[]
@@ -241,10 +241,6 @@ export class Network {
     this.counters.faults[fault] += 1
     return true
   }
-}
-
-export function totalFaults({ faults }: NetworkCounters): number {
-  return FRAME_FAULTS.reduce((sum, fault) => sum + faults[fault], 0)
 }
 
 function copy(parts: Parts): Parts {
