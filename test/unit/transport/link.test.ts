@@ -336,7 +336,7 @@ describe('a silent peer', () => {
   })
 
   it('is lost at silenceMs also on a clock whose fractions round', () => {
-    // Found by `npm run simulate -- --seed 96`: what was left of the silence was rounded to nothing while the silence itself was rounded
+    // Found by `npm run simulate -- --seed 103`: what was left of the silence was rounded to nothing while the silence itself was rounded
     // below its limit, so one timer for now followed the other for ever.
     const clock = new FakeClock()
     clock.advance(170 / 7)
