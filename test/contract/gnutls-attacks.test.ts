@@ -45,7 +45,7 @@ describe('gnutls engine under attack', () => {
       await meet(client, server)
       expect((await meet(client, server)).isResumed).toBe(true)
       for (let at = 0; at < 1_000; at += 11) {
-        damage = (session) => session.map((byte, index) => (index === at % session.length ? 0xff ^ (byte >> 1) : byte))
+        damage = (session) => session.map((byte, index) => (index === at % session.length ? byte ^ 0x5a : byte))
         expect(await meet(client, server)).toMatchObject({ isResumed: false, peer: { subject: 'node-a' } })
       }
     })
