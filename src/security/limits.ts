@@ -15,7 +15,7 @@ export interface SessionLimits {
   readonly backOffMaxMs: number
   /** A session that stayed open this long starts again with the shortest back-off. Default 10 000. */
   readonly stableAfterMs: number
-  /** After so many re-handshakes in a row without success the session fails with the last cause. Default 10. */
+  /** Clients: after so many re-handshakes in a row without success the session fails with the last cause. Default 10. */
   readonly maxResetAttempts: number
   /** A session that is not open again by then fails with the last cause, however many attempts are left. Default 120 000. */
   readonly maxResetMs: number

@@ -105,6 +105,8 @@ export const sessionMachine = setup({
     }),
     takePeerEpoch: assign({ epoch: ({ context, event }) => ('epoch' in event ? event.epoch : context.epoch) }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
+    /** A server's handshakes are begun by whoever sends a hello, forged ones too: the reset timeout bounds them. */
+    countOwnAttempt: assign({ attempt: ({ context }) => context.attempt + (context.role === 'client' ? 1 : 0) }),
     countBackOff: assign({ backOffStep: ({ context }) => context.backOffStep + 1 }),
     proveEpoch: assign({ provenEpoch: ({ context }) => context.epoch, attempt: 0 }),
     forgetBackOff: assign({ backOffStep: 0 }),
@@ -242,7 +244,7 @@ export const sessionMachine = setup({
                   assign({
                     error: ({ context, event }) => (event.output.kind === 'failed' ? event.output.error : context.error),
                   }),
-                  'countAttempt',
+                  'countOwnAttempt',
                 ],
               },
             ],

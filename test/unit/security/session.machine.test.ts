@@ -125,6 +125,12 @@ describe('the session chart', () => {
     })
   })
 
+  it('does not count the handshakes of a server that fail, for anybody may begin them', () => {
+    const path: Step[] = [...BROKEN]
+    for (let epoch = 2; epoch < 100; epoch += 1) path.push({ type: 'peer.restarted', epoch } as never, event('engine.failed'))
+    expect(walk(sessionMachine, server, path)).toMatchObject({ state: 'resetting.recovering', context: { attempt: 0 } })
+  })
+
   it('gives a reset up after maxResetMs, whatever happens meanwhile', () => {
     const path: Step[] = [...BROKEN]
     for (let epoch = 2; epoch < 200; epoch += 1) path.push({ type: 'peer.restarted', epoch } as never, 1_000)

@@ -162,6 +162,19 @@ describe('an attacker on the wire', () => {
     expect(talk('still here')).toBe('still here')
   })
 
+  // Found by the simulation: a burst of them used up the server's attempts, and ended the session of an honest peer.
+  it.each(['mallory', 'alice'])('cannot be ended by a burst of hellos that are no TLS, by the path of %s', (from) => {
+    const { forge, client, clock, network, server, talk } = opened()
+    for (let epoch = 2; epoch < 40; epoch += 1) forge('server', { kind: 'tls', epoch, bytes: text('not TLS') }, from)
+    expect(server().channel?.status.kind).toBe('resetting')
+    for (let round = 0; round < 60; round += 1) {
+      network.run()
+      clock.advance(100)
+    }
+    expect([client.channel?.status.kind, server().channel?.status.kind]).toEqual(['open', 'open'])
+    expect(talk('still here')).toBe('still here')
+  })
+
   // Found by `npm run simulate -- --seed 14`: the server followed a hello that looked true, waited for the rest of that handshake until its
   // deadline, and heard the peer it had left no more; by then both links were lost to silence.
   it.each([
